@@ -1,0 +1,2 @@
+//! The command line and headless server.
+fn main() {}

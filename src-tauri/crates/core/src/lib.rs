@@ -1,0 +1,20 @@
+//! What is true of an experiment, run, metric, model or user, wherever it is
+//! stored and whichever surface asks: types, rules, errors, events and the
+//! search grammar. No I/O and no async.
+
+pub mod artifact_path;
+pub mod clock;
+pub mod entity;
+pub mod error;
+pub mod event;
+pub mod failpoint;
+pub mod id;
+pub mod limits;
+pub mod name;
+pub mod run_name;
+pub mod search;
+
+pub use clock::{Clock, SystemClock};
+pub use entity::*;
+pub use error::{Error, ErrorCode, Result};
+pub use id::*;

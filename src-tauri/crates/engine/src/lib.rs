@@ -1,1 +1,227 @@
-//! branchline-engine
+//! Use cases. Every surface (MLflow's API, our own, the command line, the window) goes
+//! through an [`Engine`]: it checks the rules, opens the transaction, writes, and lets the
+//! change be told after the commit. Every call takes the [`Actor`] who makes it.
+
+mod account;
+// PLACEHOLDER until SEARCH's file lands: replace by `pub mod artifacts;`
+#[allow(missing_docs)]
+pub mod artifacts {
+    pub struct Artifacts;
+    impl Artifacts {
+        pub fn new(_: std::path::PathBuf, _: Vec<std::path::PathBuf>, _: bool) -> Self {
+            Self
+        }
+    }
+}
+mod credential;
+mod database;
+mod experiment;
+pub mod home;
+pub mod instance;
+mod live;
+mod logged_model;
+mod metric;
+mod permit;
+mod platform;
+mod registry;
+mod run;
+mod run_log;
+mod throttle;
+
+pub use account::Credential;
+pub use artifacts::Artifacts;
+pub use branchline_store::{
+    Change, Changes, Durability, ExperimentKeys, ExperimentOverview, MetricPoint, MetricSummary,
+    MigrationStatus, QueryResult, Series, Topic,
+};
+pub use database::EngineStats;
+pub use experiment::{ExperimentSearch, NewExperiment};
+pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
+pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
+pub use run::{NewRun, RunSearch, RunUpdate};
+pub use run_log::LogBatch;
+
+use branchline_core::event::{Cursor, Event, EventKind};
+use branchline_core::{Actor, Clock, Result, Scope, User};
+use branchline_store::{Class, NewExperimentRow, Store, StoreResult, View, WriteTx};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::broadcast;
+
+/// How an engine is opened.
+pub struct EngineOptions {
+    /// Holds the database, artifacts, logs and secrets.
+    pub data_dir: PathBuf,
+    /// How far a write has gone when its caller is answered.
+    pub durability: Durability,
+    /// Where "now" comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where new experiments keep artifacts; `mlflow-artifacts:/` when `None`.
+    pub default_artifact_root: Option<String>,
+    /// The folder behind `mlflow-artifacts:/`; `<data_dir>/artifacts` when `None`.
+    pub artifacts_destination: Option<PathBuf>,
+    /// Folders under which `file:` locations are served, beside the data folder.
+    pub allowed_roots: Vec<PathBuf>,
+}
+
+/// The whole of Branchline behind its surfaces. A clone is another handle on the same one.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    artifacts: Artifacts,
+    artifact_root: String,
+    clock: Arc<dyn Clock>,
+    durability: Durability,
+    data_dir: PathBuf,
+    credentials: credential::Credentials,
+    owner: OnceLock<i64>,
+}
+
+/// Where new experiments keep artifacts unless told otherwise.
+const PROXIED_ROOT: &str = "mlflow-artifacts:/";
+/// The owner's e-mail until they set their own.
+const OWNER_EMAIL: &str = "owner@localhost";
+
+impl Engine {
+    /// Opens the data folder: migrates, and makes the owner and the first experiment.
+    ///
+    /// # Errors
+    /// A database that cannot be opened; the error says why and what to do.
+    pub fn open(options: EngineOptions) -> Result<Self> {
+        let EngineOptions { data_dir, durability, clock, .. } = options;
+        let artifact_root =
+            options.default_artifact_root.unwrap_or_else(|| PROXIED_ROOT.to_owned());
+        let store =
+            Store::open(&data_dir.join("branchline.db"), durability, Arc::clone(&clock), |tx| {
+                seed(tx, &artifact_root)
+            })?;
+        let mut allowed_roots = options.allowed_roots;
+        allowed_roots.push(data_dir.clone());
+        let root = options.artifacts_destination.unwrap_or_else(|| data_dir.join("artifacts"));
+        let artifacts = Artifacts::new(root, allowed_roots, durability != Durability::Fast);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                store,
+                artifacts,
+                artifact_root,
+                clock,
+                durability,
+                data_dir,
+                credentials: credential::Credentials::default(),
+                owner: OnceLock::new(),
+            }),
+        })
+    }
+
+    /// Drains writes, syncs and checkpoints. Later calls are refused.
+    pub async fn close(&self) {
+        self.inner.store.close().await;
+    }
+
+    /// The change log's end.
+    pub fn cursor(&self) -> Cursor {
+        self.inner.store.cursor()
+    }
+
+    /// Every committed change from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.inner.store.subscribe()
+    }
+
+    /// Tells listeners that files of a run came or went.
+    pub fn notify_artifacts(&self, kind: EventKind) {
+        self.inner.store.publish(kind);
+    }
+
+    /// Which database this is.
+    pub fn store_uuid(&self) -> &str {
+        &self.inner.store.identity().store_uuid
+    }
+
+    /// How far a write has gone when its caller is answered.
+    pub fn durability(&self) -> Durability {
+        self.inner.durability
+    }
+
+    /// The folder that holds everything.
+    pub fn data_dir(&self) -> &std::path::Path {
+        &self.inner.data_dir
+    }
+
+    /// The files of runs and models.
+    pub fn artifacts(&self) -> &Artifacts {
+        &self.inner.artifacts
+    }
+
+    fn now(&self) -> i64 {
+        self.inner.clock.now_ms()
+    }
+
+    async fn read<T, F>(&self, actor: &Actor, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        permit::require(actor, Scope::Read)?;
+        self.inner.store.read(work).await
+    }
+
+    /// A tracking write: answered after the commit.
+    async fn track<T, F>(&self, actor: &Actor, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>, &Actor) -> StoreResult<T> + Send + 'static,
+    {
+        self.write(actor, Class::Tracking, work).await
+    }
+
+    /// A write that is answered after the disk sync.
+    async fn durably<T, F>(&self, actor: &Actor, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>, &Actor) -> StoreResult<T> + Send + 'static,
+    {
+        self.write(actor, Class::Durable, work).await
+    }
+
+    async fn write<T, F>(&self, actor: &Actor, class: Class, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>, &Actor) -> StoreResult<T> + Send + 'static,
+    {
+        permit::require(actor, Scope::Log)?;
+        let actor = actor.clone();
+        self.inner.store.write(class, move |tx| work(tx, &actor)).await
+    }
+}
+
+/// Makes what must always be there: the owner, and experiment 0 where there is none.
+fn seed(tx: &mut WriteTx<'_>, artifact_root: &str) -> StoreResult<()> {
+    let owner = match tx.owner()? {
+        Some(owner) => owner,
+        None => {
+            let id = tx.insert_user(OWNER_EMAIL, None, true)?;
+            tx.user(id)?
+        }
+    };
+    if tx.experiment_count()? == 0 {
+        let first = NewExperimentRow {
+            id: Some(0),
+            name: "Default",
+            artifact_location: None,
+            artifact_root,
+            tags: &[],
+        };
+        tx.insert_experiment(&actor(&owner, Scope::Admin), &first)?;
+    }
+    Ok(())
+}
+
+/// A user as the one who acts.
+fn actor(user: &User, scope: Scope) -> Actor {
+    Actor { user_id: user.id, email: user.email.clone(), is_superuser: user.is_superuser, scope }
+}

@@ -1,1 +1,211 @@
-//! branchline-store
+//! SQLite: one writer, many readers, one module per entity. The only crate that names
+//! rusqlite and refinery.
+//!
+//! A write is a closure over [`WriteTx`]; requests that arrive together commit together,
+//! each in its savepoint, all or nothing per request, and the caller is answered only
+//! after the commit. A read is a closure over [`View`] on a read-only connection.
+
+mod account;
+mod admin;
+mod change;
+mod connection;
+mod error;
+mod experiment;
+mod logged_model;
+mod metric;
+mod migrate;
+mod names;
+mod query;
+mod readers;
+mod registry;
+mod run;
+mod run_search;
+mod run_write;
+mod series;
+mod syncer;
+mod tx;
+mod writer;
+
+pub use account::{AccountRow, SessionRow, TokenRow};
+pub use admin::{MigrationStatus, QueryResult, StoreStats};
+pub use change::{Change, Changes, Topic};
+pub use error::{StoreError, StoreResult};
+pub use experiment::{ExperimentKeys, ExperimentOverview, ExperimentRow, NewExperimentRow};
+pub use logged_model::{LoggedModelOrder, LoggedModelQuery, ModelRow, NewModelRow};
+pub use metric::{HistoryCursor, MetricPoint, MetricSummary};
+pub use query::SearchPage;
+pub use registry::{NewVersionRow, RegisteredModelRow, VersionRow};
+pub use run::RunRow;
+pub use run_search::RunQuery;
+pub use run_write::NewRunRow;
+pub use series::Series;
+pub use tx::{View, WriteTx};
+
+use branchline_core::event::{Cursor, Event};
+use branchline_core::{Clock, Error, Result};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::broadcast;
+
+/// How far a write has gone when its caller is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Tracking writes survive the death of the process, and reach the disk within
+    /// 100 ms; everything else waits for the disk.
+    #[default]
+    Balanced,
+    /// Everything waits for the disk; group commit shares the wait.
+    PowerSafe,
+    /// No forced sync outside checkpoints: for throw-away work.
+    Fast,
+}
+
+impl Durability {
+    /// The name in settings and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Balanced => "balanced",
+            Self::PowerSafe => "power-safe",
+            Self::Fast => "fast",
+        }
+    }
+    /// Reads the name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Balanced, Self::PowerSafe, Self::Fast].into_iter().find(|d| d.as_str() == text)
+    }
+}
+
+/// What a write needs before its caller is answered, at [`Durability::Balanced`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Runs, metrics, params, tags, inputs: after the commit.
+    Tracking,
+    /// Registry, accounts: after the disk sync.
+    Durable,
+}
+
+/// The database. A clone is another handle on the same one.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    identity: Identity,
+    writer: writer::Writer,
+    readers: Arc<readers::Readers>,
+    syncer: syncer::Syncer,
+    events: broadcast::Sender<Event>,
+    last_seq: Arc<std::sync::atomic::AtomicI64>,
+}
+
+/// What this database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Made at first start; renewed when a copied folder is opened.
+    pub store_uuid: String,
+    /// Which life of the database; a restore starts a new one.
+    pub epoch: i64,
+}
+
+impl Store {
+    /// Opens the database at `path`, making and migrating it as needed.
+    ///
+    /// `seed` runs first, in a transaction of its own: it makes what must always be there.
+    ///
+    /// # Errors
+    /// A database that a newer Branchline wrote, a file that is no database, a full disk.
+    pub fn open(
+        path: &Path,
+        durability: Durability,
+        clock: Arc<dyn Clock>,
+        seed: impl FnOnce(&mut WriteTx<'_>) -> StoreResult<()>,
+    ) -> Result<Self> {
+        let mut connection = connection::open_writer(path)?;
+        migrate::run(&mut connection, path)?;
+        let identity = admin::identity(&connection, path, clock.now_ms())?;
+        writer::seed(&connection, clock.now_ms(), seed)?;
+        let last_seq = Arc::new(change::last_seq(&connection)?.into());
+        let (events, _) = broadcast::channel(4096);
+        let syncer = syncer::Syncer::start(path, durability)?;
+        let writer = writer::Writer::start(
+            connection,
+            writer::Context {
+                durability,
+                clock,
+                events: events.clone(),
+                last_seq: Arc::clone(&last_seq),
+                dirty: syncer.handle(),
+            },
+        )?;
+        let readers = Arc::new(readers::Readers::new(path));
+        let path = path.to_owned();
+        Ok(Self {
+            inner: Arc::new(Inner { path, identity, writer, readers, syncer, events, last_seq }),
+        })
+    }
+
+    /// What this database is.
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Every committed change from now on; a slow listener is told how many it missed.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.inner.events.subscribe()
+    }
+
+    /// Tells listeners of a change that is not in the database (an artifact).
+    pub fn publish(&self, kind: branchline_core::event::EventKind) {
+        // Nobody listening is fine.
+        let _ = self.inner.events.send(Event { seq: self.cursor().seq, kind });
+    }
+
+    /// The change log's end.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            epoch: self.inner.identity.epoch,
+            seq: self.inner.last_seq.load(std::sync::atomic::Ordering::Acquire),
+        }
+    }
+
+    /// Runs `work` in its own savepoint of the next group commit.
+    ///
+    /// # Errors
+    /// What `work` answers, in which case nothing of it is kept; a full disk; shutting down.
+    pub async fn write<T, F>(&self, class: Class, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        self.inner.writer.submit(class, work).await
+    }
+
+    /// Runs `work` on a read-only connection, off the async threads.
+    ///
+    /// # Errors
+    /// What `work` answers.
+    pub async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.inner.readers);
+        tokio::task::spawn_blocking(move || readers.with(work))
+            .await
+            .map_err(|e| Error::internal("A read did not finish.").source(e))?
+    }
+
+    /// Drains the writer, syncs and checkpoints. Later writes are refused.
+    pub async fn close(&self) {
+        self.inner.writer.close().await;
+        self.inner.syncer.stop();
+        self.inner.readers.close();
+    }
+}

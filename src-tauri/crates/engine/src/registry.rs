@@ -1,0 +1,507 @@
+//! The registry: registered models, versions, aliases, stages and tags. Answered after
+//! the disk sync.
+
+use crate::Engine;
+use crate::experiment::{check_max_results, page};
+use branchline_core::{
+    Actor, Error, ModelVersion, Page, RegisteredModel, Result, Tag, limits, name, search,
+};
+use branchline_store::NewVersionRow;
+
+/// A registered model to be made.
+#[derive(Debug, Clone, Default)]
+pub struct NewRegisteredModel {
+    /// Unique.
+    pub name: String,
+    /// Markdown.
+    pub description: Option<String>,
+    /// Of a key that comes twice the last wins.
+    pub tags: Vec<Tag>,
+}
+
+/// A version to be made. The source has been checked by the surface that took it.
+#[derive(Debug, Clone, Default)]
+pub struct NewModelVersion {
+    /// A registered model.
+    pub name: String,
+    /// URI that it is made from.
+    pub source: String,
+    /// The run that made it.
+    pub run_id: Option<String>,
+    /// A link to that run elsewhere.
+    pub run_link: Option<String>,
+    /// Markdown.
+    pub description: Option<String>,
+    /// The logged model behind it.
+    pub model_id: Option<String>,
+    /// Of a key that comes twice the last wins.
+    pub tags: Vec<Tag>,
+}
+
+/// A question about registered models or versions.
+#[derive(Debug, Clone, Default)]
+pub struct RegistrySearch {
+    /// MLflow's language.
+    pub filter: String,
+    /// `attribute [ASC|DESC]`.
+    pub order_by: Vec<String>,
+    /// At least 1.
+    pub max_results: usize,
+    /// From the page before.
+    pub page_token: Option<String>,
+}
+
+const STAGES: [&str; 4] = ["None", "Staging", "Production", "Archived"];
+
+/// A stage's canonical name.
+fn stage(text: &str) -> Result<&'static str> {
+    STAGES.into_iter().find(|stage| stage.eq_ignore_ascii_case(text)).ok_or_else(|| {
+        Error::invalid(format!(
+            "Invalid Model Version stage: {text}. Value must be one of {}.",
+            STAGES.join(", ")
+        ))
+    })
+}
+
+fn check_tag(tag: &Tag) -> Result<()> {
+    name::check_key("tag", &tag.key)?;
+    name::check_length("Registry tag value", &tag.value, limits::REGISTRY_TAG_VALUE)
+}
+
+impl Engine {
+    /// Makes a registered model.
+    ///
+    /// # Errors
+    /// The name is taken or breaks a rule.
+    pub async fn create_registered_model(
+        &self,
+        actor: &Actor,
+        new: NewRegisteredModel,
+    ) -> Result<RegisteredModel> {
+        name::check_model_name(&new.name)?;
+        new.tags.iter().try_for_each(check_tag)?;
+        self.durably(actor, move |tx, actor| {
+            let description = new.description.as_deref();
+            tx.insert_registered_model(actor, &new.name, description, &new.tags)?;
+            tx.registered_model(&new.name)
+        })
+        .await
+    }
+
+    /// A registered model.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn registered_model(&self, actor: &Actor, name: &str) -> Result<RegisteredModel> {
+        let name = name.to_owned();
+        self.read(actor, move |view| view.registered_model(&name)).await
+    }
+
+    /// All versions of a model, newest first.
+    ///
+    /// # Errors
+    /// There is no such model.
+    pub async fn model_versions(&self, actor: &Actor, name: &str) -> Result<Vec<ModelVersion>> {
+        let name = name.to_owned();
+        self.read(actor, move |view| view.versions_of(&name)).await
+    }
+
+    /// How many versions a model has, and the highest number.
+    ///
+    /// # Errors
+    /// There is no such model.
+    pub async fn version_count(&self, actor: &Actor, name: &str) -> Result<(i64, Option<i64>)> {
+        let name = name.to_owned();
+        self.read(actor, move |view| view.version_count(&name)).await
+    }
+
+    /// Gives a registered model another name; versions, tags and aliases follow.
+    ///
+    /// # Errors
+    /// There is no such model; the name is taken or breaks a rule.
+    pub async fn rename_registered_model(
+        &self,
+        actor: &Actor,
+        name: &str,
+        new_name: &str,
+    ) -> Result<RegisteredModel> {
+        name::check_model_name(new_name)?;
+        let (name, new_name) = (name.to_owned(), new_name.to_owned());
+        self.durably(actor, move |tx, actor| {
+            let model = tx.registered_model_row(&name)?;
+            tx.rename_registered_model(actor, &model, &new_name)?;
+            tx.registered_model(&new_name)
+        })
+        .await
+    }
+
+    /// Changes the description.
+    ///
+    /// # Errors
+    /// There is no such model.
+    pub async fn update_registered_model(
+        &self,
+        actor: &Actor,
+        name: &str,
+        description: Option<String>,
+    ) -> Result<RegisteredModel> {
+        let name = name.to_owned();
+        self.durably(actor, move |tx, actor| {
+            let model = tx.registered_model_row(&name)?;
+            tx.describe_registered_model(actor, &model, description.as_deref())?;
+            tx.registered_model(&name)
+        })
+        .await
+    }
+
+    /// Removes a model with its versions, tags and aliases.
+    ///
+    /// # Errors
+    /// There is no such model.
+    pub async fn delete_registered_model(&self, actor: &Actor, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        self.durably(actor, move |tx, actor| {
+            let model = tx.registered_model_row(&name)?;
+            tx.delete_registered_model(actor, &model)
+        })
+        .await
+    }
+
+    /// One page of registered models, prompts left out unless asked for.
+    ///
+    /// # Errors
+    /// A filter, order or token that is wrong.
+    pub async fn search_registered_models(
+        &self,
+        actor: &Actor,
+        search: RegistrySearch,
+    ) -> Result<Page<RegisteredModel>> {
+        check_max_results(search.max_results, limits::MAX_RESULTS_REGISTERED_MODELS)?;
+        let filter = search::parse_registered_model_filter(&search.filter)?;
+        let order = search::parse_registered_model_order(&search.order_by)?;
+        self.read(actor, move |view| {
+            let token = search.page_token.as_deref();
+            Ok(page(view.search_registered_models(
+                filter.as_ref(),
+                &order,
+                search.max_results,
+                token,
+            )?))
+        })
+        .await
+    }
+
+    /// The newest version of each stage, or of the given ones.
+    ///
+    /// # Errors
+    /// There is no such model or stage.
+    pub async fn latest_versions(
+        &self,
+        actor: &Actor,
+        name: &str,
+        stages: Vec<String>,
+    ) -> Result<Vec<ModelVersion>> {
+        let wanted = stages.iter().map(|s| stage(s)).collect::<Result<Vec<_>>>()?;
+        let mut versions = self.registered_model(actor, name).await?.latest_versions;
+        versions.retain(|v| wanted.is_empty() || wanted.contains(&v.stage.as_str()));
+        Ok(versions)
+    }
+
+    /// Sets a tag of a model.
+    ///
+    /// # Errors
+    /// There is no such model; the tag breaks a rule.
+    pub async fn set_registered_model_tag(
+        &self,
+        actor: &Actor,
+        name: &str,
+        tag: Tag,
+    ) -> Result<()> {
+        check_tag(&tag)?;
+        let name = name.to_owned();
+        self.durably(actor, move |tx, actor| {
+            let model = tx.registered_model_row(&name)?;
+            tx.set_registered_model_tag(actor, &model, &tag)
+        })
+        .await
+    }
+
+    /// Removes a tag of a model; missing is fine.
+    ///
+    /// # Errors
+    /// There is no such model.
+    pub async fn delete_registered_model_tag(
+        &self,
+        actor: &Actor,
+        name: &str,
+        key: &str,
+    ) -> Result<()> {
+        let (name, key) = (name.to_owned(), key.to_owned());
+        self.durably(actor, move |tx, actor| {
+            let model = tx.registered_model_row(&name)?;
+            tx.delete_registered_model_tag(actor, &model, &key)
+        })
+        .await
+    }
+
+    /// Points an alias to a version; it moves if it exists.
+    ///
+    /// # Errors
+    /// There is no such version; the alias breaks a rule.
+    pub async fn set_alias(
+        &self,
+        actor: &Actor,
+        name: &str,
+        alias: &str,
+        version: i64,
+    ) -> Result<()> {
+        name::check_alias(alias)?;
+        let (name, alias) = (name.to_owned(), alias.to_owned());
+        self.durably(actor, move |tx, actor| {
+            let version = tx.version_row(&name, version)?;
+            tx.set_alias(actor, &version, &alias)
+        })
+        .await
+    }
+
+    /// Removes an alias; missing is fine.
+    ///
+    /// # Errors
+    /// There is no such model.
+    pub async fn delete_alias(&self, actor: &Actor, name: &str, alias: &str) -> Result<()> {
+        let (name, alias) = (name.to_owned(), alias.to_owned());
+        self.durably(actor, move |tx, actor| {
+            let model = tx.registered_model_row(&name)?;
+            tx.delete_alias(actor, &model, &alias)
+        })
+        .await
+    }
+
+    /// The version that an alias names; `latest` is the highest.
+    ///
+    /// # Errors
+    /// There is no such model or alias.
+    pub async fn version_by_alias(
+        &self,
+        actor: &Actor,
+        name: &str,
+        alias: &str,
+    ) -> Result<ModelVersion> {
+        let (name, alias) = (name.to_owned(), alias.to_owned());
+        self.read(actor, move |view| view.version_by_alias(&name, &alias)).await
+    }
+
+    /// Adds a version. A source `models:/name/version` (a copy) keeps that source, takes
+    /// the original's run, and loads from where the original does.
+    ///
+    /// # Errors
+    /// There is no such model, or no such original.
+    pub async fn create_model_version(
+        &self,
+        actor: &Actor,
+        new: NewModelVersion,
+    ) -> Result<ModelVersion> {
+        new.tags.iter().try_for_each(check_tag)?;
+        self.durably(actor, move |tx, actor| {
+            let model = tx.registered_model_row(&new.name)?;
+            let original = match copied_version(&new.source) {
+                Some((name, version)) => Some(tx.model_version(&name, version)?),
+                None => None,
+            };
+            let storage = original
+                .as_ref()
+                .map(|o| o.storage_location.clone().unwrap_or_else(|| o.source.clone()));
+            let inherited = original.and_then(|o| o.run_id);
+            let row = NewVersionRow {
+                source: &new.source,
+                storage_location: storage.as_deref(),
+                run_id: new.run_id.as_deref().filter(|id| !id.is_empty()).or(inherited.as_deref()),
+                run_link: new.run_link.as_deref(),
+                model_id: new.model_id.as_deref().filter(|id| !id.is_empty()),
+                description: new.description.as_deref(),
+                tags: &new.tags,
+            };
+            let version = tx.insert_model_version(actor, &model, &row)?;
+            tx.model_version(&new.name, version)
+        })
+        .await
+    }
+
+    /// A version.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn model_version(
+        &self,
+        actor: &Actor,
+        name: &str,
+        version: i64,
+    ) -> Result<ModelVersion> {
+        let name = name.to_owned();
+        self.read(actor, move |view| view.model_version(&name, version)).await
+    }
+
+    /// Changes a version's description.
+    ///
+    /// # Errors
+    /// There is no such version.
+    pub async fn update_model_version(
+        &self,
+        actor: &Actor,
+        name: &str,
+        version: i64,
+        description: Option<String>,
+    ) -> Result<ModelVersion> {
+        let name = name.to_owned();
+        self.durably(actor, move |tx, actor| {
+            let row = tx.version_row(&name, version)?;
+            tx.describe_version(actor, &row, description.as_deref())?;
+            tx.model_version(&name, version)
+        })
+        .await
+    }
+
+    /// Moves a version to a stage; with `archive_existing` others in an active stage
+    /// (Staging, Production) are archived.
+    ///
+    /// # Errors
+    /// There is no such version or stage; the stage keeps no single active version.
+    pub async fn transition_stage(
+        &self,
+        actor: &Actor,
+        name: &str,
+        version: i64,
+        to: &str,
+        archive_existing: bool,
+    ) -> Result<ModelVersion> {
+        let to = stage(to)?;
+        if archive_existing && !matches!(to, "Staging" | "Production") {
+            return Err(Error::invalid(format!(
+                "Model version transition cannot archive existing model versions because '{to}' is not an Active stage. Valid stages are Staging, Production"
+            )));
+        }
+        let name = name.to_owned();
+        self.durably(actor, move |tx, actor| {
+            let row = tx.version_row(&name, version)?;
+            tx.set_stage(actor, &row, to, archive_existing)?;
+            tx.model_version(&name, version)
+        })
+        .await
+    }
+
+    /// Removes a version and the aliases that name it.
+    ///
+    /// # Errors
+    /// There is no such version.
+    pub async fn delete_model_version(
+        &self,
+        actor: &Actor,
+        name: &str,
+        version: i64,
+    ) -> Result<()> {
+        let name = name.to_owned();
+        self.durably(actor, move |tx, actor| {
+            let row = tx.version_row(&name, version)?;
+            tx.delete_model_version(actor, &row)
+        })
+        .await
+    }
+
+    /// One page of versions, prompts left out unless asked for.
+    ///
+    /// # Errors
+    /// A filter, order or token that is wrong.
+    pub async fn search_model_versions(
+        &self,
+        actor: &Actor,
+        search: RegistrySearch,
+    ) -> Result<Page<ModelVersion>> {
+        check_max_results(search.max_results, limits::MAX_RESULTS_MODEL_VERSIONS)?;
+        let filter = search::parse_model_version_filter(&search.filter)?;
+        let order = search::parse_model_version_order(&search.order_by)?;
+        self.read(actor, move |view| {
+            let token = search.page_token.as_deref();
+            Ok(page(view.search_model_versions(
+                filter.as_ref(),
+                &order,
+                search.max_results,
+                token,
+            )?))
+        })
+        .await
+    }
+
+    /// Where a version's files are.
+    ///
+    /// # Errors
+    /// There is no such version.
+    pub async fn download_uri(&self, actor: &Actor, name: &str, version: i64) -> Result<String> {
+        let version = self.model_version(actor, name, version).await?;
+        Ok(version.storage_location.unwrap_or(version.source))
+    }
+
+    /// Sets a tag of a version.
+    ///
+    /// # Errors
+    /// There is no such version; the tag breaks a rule.
+    pub async fn set_model_version_tag(
+        &self,
+        actor: &Actor,
+        name: &str,
+        version: i64,
+        tag: Tag,
+    ) -> Result<()> {
+        check_tag(&tag)?;
+        let name = name.to_owned();
+        self.durably(actor, move |tx, actor| {
+            let row = tx.version_row(&name, version)?;
+            tx.set_model_version_tag(actor, &row, &tag)
+        })
+        .await
+    }
+
+    /// Removes a tag of a version; missing is fine.
+    ///
+    /// # Errors
+    /// There is no such version.
+    pub async fn delete_model_version_tag(
+        &self,
+        actor: &Actor,
+        name: &str,
+        version: i64,
+        key: &str,
+    ) -> Result<()> {
+        let (name, key) = (name.to_owned(), key.to_owned());
+        self.durably(actor, move |tx, actor| {
+            let row = tx.version_row(&name, version)?;
+            tx.delete_model_version_tag(actor, &row, &key)
+        })
+        .await
+    }
+}
+
+/// `models:/name/3` names a version; `models:/m-…` and aliases do not.
+fn copied_version(source: &str) -> Option<(String, i64)> {
+    let (name, version) =
+        source.strip_prefix("models:/")?.trim_start_matches('/').rsplit_once('/')?;
+    Some((name.to_owned(), version.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_is_told_from_a_logged_model() {
+        assert_eq!(copied_version("models:/diabetes/3"), Some(("diabetes".into(), 3)));
+        assert_eq!(copied_version("models:/m-0123"), None);
+        assert_eq!(copied_version("models:/diabetes@champion"), None);
+        assert_eq!(copied_version("runs:/0123/model"), None);
+    }
+
+    #[test]
+    fn stages_are_case_insensitive() {
+        assert_eq!(stage("production").unwrap(), "Production");
+        assert!(stage("live").is_err());
+    }
+}

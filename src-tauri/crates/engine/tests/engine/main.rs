@@ -1,0 +1,8 @@
+//! The engine on a real database in a temporary folder.
+
+mod durability;
+mod live;
+mod metrics;
+mod registry;
+mod runs;
+mod support;

@@ -1,0 +1,183 @@
+//! The change log, read: what is new after a cursor, for those who watch.
+
+use crate::error::StoreResult;
+use crate::tx::View;
+use branchline_core::event::Cursor;
+use branchline_core::{ExperimentId, RunId};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// What a change is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i64)]
+pub(crate) enum Kind {
+    Experiment = 1,
+    Run = 2,
+    Metric = 3,
+    LoggedModel = 4,
+    RegisteredModel = 5,
+    ModelVersion = 6,
+    User = 7,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i64)]
+pub(crate) enum Op {
+    Create = 1,
+    Set = 2,
+    Unset = 3,
+    Delete = 4,
+    Restore = 5,
+    /// Gone for good; the row is the tombstone.
+    Erase = 6,
+}
+
+/// What a listener watches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// The list of experiments.
+    Experiments,
+    /// The runs of one experiment.
+    Experiment(ExperimentId),
+    /// One run's info, params, tags and artifacts.
+    Run(RunId),
+    /// One run's metric points.
+    RunMetrics(RunId),
+    /// The registry.
+    Models,
+}
+
+/// One change of what is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// An experiment changed.
+    Experiment(ExperimentId),
+    /// A run changed, or got metrics.
+    Run(RunId),
+    /// A metric got points between two steps, both included.
+    Metric {
+        /// The metric's name.
+        key: String,
+        /// First step touched.
+        from_step: i64,
+        /// Last step touched.
+        to_step: i64,
+    },
+    /// A registered model, its versions or aliases changed; deleted ones have no name left.
+    Model(Option<String>),
+}
+
+/// What is new after a cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// Continue from here.
+    pub cursor: Cursor,
+    /// In order, without repeats.
+    pub items: Vec<Change>,
+    /// The cursor is of another life or too old: read everything again.
+    pub resync: bool,
+}
+
+/// A reader further behind than this reads everything again instead.
+const FARTHEST: i64 = 50_000;
+/// Rows older than this go, once nobody needs them; deletions stay.
+const KEPT_MS: i64 = 7 * 24 * 3600 * 1000;
+
+pub(crate) fn last_seq(connection: &Connection) -> StoreResult<i64> {
+    let seq = connection
+        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'change'", [], |row| row.get(0))
+        .optional()?;
+    Ok(seq.unwrap_or(0))
+}
+
+/// Removes rows that are older than a week, tombstones excepted.
+pub(crate) fn trim(connection: &Connection, now: i64) -> StoreResult<()> {
+    connection.execute(
+        "DELETE FROM change WHERE hlc < ?1 AND op <> ?2",
+        params![(now - KEPT_MS) << 16, Op::Erase as i64],
+    )?;
+    Ok(())
+}
+
+impl View<'_> {
+    /// What is new on `topic` after `after`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn changes_after(&self, topic: &Topic, after: Cursor, epoch: i64) -> StoreResult<Changes> {
+        let last = last_seq(self.connection)?;
+        let cursor = Cursor { epoch, seq: last };
+        let oldest: Option<i64> =
+            self.connection.query_row("SELECT min(seq) FROM change", [], |row| row.get(0))?;
+        let behind = last - after.seq;
+        // Coalescing takes rows away, but never without a newer one that covers them; only
+        // trimming loses any, and it takes the oldest.
+        let trimmed = oldest.is_some_and(|oldest| after.seq + 1 < oldest && after.seq != 0);
+        if after.epoch != epoch || !(0..=FARTHEST).contains(&behind) || (trimmed && behind > 0) {
+            return Ok(Changes {
+                cursor,
+                items: Vec::new(),
+                resync: after.epoch != epoch || behind != 0,
+            });
+        }
+        let mut items = self.matching(topic, after.seq)?;
+        items.dedup();
+        Ok(Changes { cursor, items, resync: false })
+    }
+
+    fn matching(&self, topic: &Topic, after: i64) -> StoreResult<Vec<Change>> {
+        match topic {
+            Topic::Experiments => self.collect(
+                "SELECT DISTINCT CASE kind WHEN 1 THEN entity
+                     ELSE (SELECT experiment_id FROM run WHERE id = entity) END
+                 FROM change WHERE seq > ?1 AND kind IN (1, 2, 3)",
+                params![after],
+                |row| {
+                    Ok(row.get::<_, Option<i64>>(0)?.map(|id| Change::Experiment(ExperimentId(id))))
+                },
+            ),
+            Topic::Experiment(id) => self.collect(
+                "SELECT DISTINCT r.run_id FROM change c JOIN run r ON r.id = c.entity
+                 WHERE c.seq > ?1 AND c.kind IN (2, 3) AND r.experiment_id = ?2",
+                params![after, id.0],
+                |row| Ok(Some(Change::Run(RunId::new(row.get::<_, String>(0)?)))),
+            ),
+            Topic::Run(id) => self.collect(
+                "SELECT DISTINCT r.run_id FROM change c JOIN run r ON r.id = c.entity
+                 WHERE c.seq > ?1 AND c.kind IN (2, 3) AND r.run_id = ?2",
+                params![after, id.as_str()],
+                |row| Ok(Some(Change::Run(RunId::new(row.get::<_, String>(0)?)))),
+            ),
+            Topic::RunMetrics(id) => self.collect(
+                "SELECT n.text, min(c.step_from), max(c.step_to)
+                 FROM change c JOIN run r ON r.id = c.entity JOIN name n ON n.id = c.field
+                 WHERE c.seq > ?1 AND c.kind = 3 AND r.run_id = ?2 GROUP BY n.text",
+                params![after, id.as_str()],
+                |row| {
+                    Ok(Some(Change::Metric {
+                        key: row.get(0)?,
+                        from_step: row.get(1)?,
+                        to_step: row.get(2)?,
+                    }))
+                },
+            ),
+            Topic::Models => self.collect(
+                "SELECT DISTINCT (SELECT name FROM registered_model WHERE id = entity)
+                 FROM change WHERE seq > ?1 AND kind IN (5, 6)",
+                params![after],
+                |row| Ok(Some(Change::Model(row.get(0)?))),
+            ),
+        }
+    }
+
+    fn collect(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<Option<Change>>,
+    ) -> StoreResult<Vec<Change>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, |row| read(row))?;
+        Ok(rows.filter_map(Result::transpose).collect::<rusqlite::Result<_>>()?)
+    }
+}

@@ -1,0 +1,57 @@
+//! How connections are opened: every PRAGMA in one place, with its reason.
+
+use crate::error::StoreError;
+use branchline_core::{Error, Result};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// The one connection that writes.
+pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path).map_err(|e| {
+        Error::internal(format!("The database {} cannot be opened.", path.display()))
+            .hint("Check that the data folder exists and may be written.")
+            .source(e)
+    })?;
+    prepare(&connection, WRITER).map_err(|e| Error::from(StoreError::from(e)))?;
+    Ok(connection)
+}
+
+/// One of the connections that only read.
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    // The flag below is not READ_ONLY: a reader must be able to create the shared-memory
+    // file; `query_only` is what forbids writes.
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    prepare(&connection, READER)?;
+    Ok(connection)
+}
+
+// wal_autocheckpoint=0: the syncer checkpoints, so that no caller pays for it.
+// cache_size: a few MB hold the interior pages of the hot trees.
+const WRITER: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA cache_size = -8000;
+    PRAGMA temp_store = MEMORY;
+";
+
+// case_sensitive_like: MLflow's LIKE tells upper from lower case; ILIKE lowers both.
+// mmap: reads copy nothing; the kernel drops what is not used.
+const READER: &str = "
+    PRAGMA query_only = ON;
+    PRAGMA case_sensitive_like = ON;
+    PRAGMA cache_size = -2000;
+    PRAGMA mmap_size = 268435456;
+    PRAGMA temp_store = MEMORY;
+";
+
+fn prepare(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.execute_batch(pragmas)
+}

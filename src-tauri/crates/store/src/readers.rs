@@ -1,0 +1,54 @@
+//! Read-only connections, opened when first needed and kept for the next caller.
+
+use crate::connection;
+use crate::error::{StoreError, StoreResult};
+use crate::names::Names;
+use crate::tx::View;
+use branchline_core::Result;
+use rusqlite::Connection;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Idle connections kept; more may be open while many read at once.
+const KEPT: usize = 8;
+
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Option<Vec<Connection>>>,
+    names: Names,
+}
+
+impl Readers {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())), names: Names::default() }
+    }
+
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&View<'_>) -> StoreResult<T>) -> Result<T> {
+        let connection = match self.take() {
+            Some(connection) => connection,
+            None => connection::open_reader(&self.path).map_err(StoreError::from)?,
+        };
+        // One snapshot for the whole closure, however many statements it runs.
+        let transaction = connection.unchecked_transaction().map_err(StoreError::from)?;
+        let result = work(&View { connection: &transaction, names: &self.names });
+        drop(transaction);
+        self.give_back(connection);
+        Ok(result?)
+    }
+
+    fn take(&self) -> Option<Connection> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.pop()
+    }
+
+    fn give_back(&self, connection: Connection) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(idle) = idle.as_mut().filter(|idle| idle.len() < KEPT) {
+            idle.push(connection);
+        }
+    }
+
+    /// Closes what is idle, and what comes back.
+    pub(crate) fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}

@@ -1,0 +1,285 @@
+//! The one thread that writes. It takes whatever is queued, commits it at once, and
+//! answers the callers after the commit: requests that arrive together share one.
+
+use crate::error::{StoreError, StoreResult};
+use crate::names::Names;
+use crate::syncer::Dirty;
+use crate::tx::{Coalesce, Pending, WriteTx};
+use crate::{Class, Durability};
+use branchline_core::event::Event;
+use branchline_core::{Clock, Error, ErrorCode, Result, failpoint};
+use rusqlite::Connection;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+/// Requests that may wait; past this, callers wait to queue.
+const QUEUE: usize = 1024;
+/// Most requests in one commit.
+const BATCH: usize = 256;
+/// Past this many pages in the log the writer checkpoints between two batches, because a
+/// background checkpoint never catches up with a writer that does not pause.
+const LOG_PAGES: i32 = 16_384;
+/// Batches between two looks at the log's length.
+const CHECK_EVERY: u64 = 64;
+
+pub(crate) struct Context {
+    pub(crate) durability: Durability,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) events: broadcast::Sender<Event>,
+    pub(crate) last_seq: Arc<AtomicI64>,
+    pub(crate) dirty: Dirty,
+}
+
+pub(crate) struct Writer {
+    queue: Mutex<Option<mpsc::Sender<Request>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Request {
+    class: Class,
+    work: Box<dyn Work>,
+}
+
+/// A request's closure with its result and where to send it.
+trait Work: Send {
+    /// Runs once; `false` means that nothing of it may be kept.
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> bool;
+    /// Answers the caller; `failed` when the commit itself failed.
+    fn answer(self: Box<Self>, failed: Option<&StoreError>);
+}
+
+struct Closure<T, F> {
+    work: Option<F>,
+    result: Option<StoreResult<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Work for Closure<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut WriteTx<'_>) -> StoreResult<T> + Send,
+{
+    fn run(&mut self, tx: &mut WriteTx<'_>) -> bool {
+        let Some(work) = self.work.take() else { return false };
+        let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| {
+            Err(Error::internal("A write stopped unexpectedly; nothing of it was kept.").into())
+        });
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, failed: Option<&StoreError>) {
+        let result = match (self.result, failed) {
+            (Some(Err(error)), _) => Err(error.into()),
+            (_, Some(error)) => Err(commit_failed(error)),
+            (Some(Ok(value)), None) => Ok(value),
+            (None, None) => Err(Error::internal("A write did not run.")),
+        };
+        // The caller may have gone away; its write stands all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+fn commit_failed(error: &StoreError) -> Error {
+    match error {
+        StoreError::Domain(error) => Error::new(error.code, error.message.clone())
+            .hint(error.hint.clone().unwrap_or_default()),
+        StoreError::Sqlite(error) => {
+            let copy = rusqlite::Error::SqliteFailure(
+                error.sqlite_error().copied().unwrap_or(rusqlite::ffi::Error::new(1)),
+                Some(error.to_string()),
+            );
+            StoreError::Sqlite(copy).into()
+        }
+    }
+}
+
+fn closing() -> Error {
+    Error::new(ErrorCode::TemporarilyUnavailable, "Branchline is shutting down.")
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection, context: Context) -> Result<Self> {
+        let (queue, requests) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("store-write".into())
+            .spawn(move || Loop::new(connection, context).run(requests))
+            .map_err(|e| Error::internal("The writer thread cannot be started.").source(e))?;
+        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(crate) async fn submit<T, F>(&self, class: Class, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let work = Box::new(Closure { work: Some(work), result: None, reply });
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let queue = queue.ok_or_else(closing)?;
+        queue.send(Request { class, work }).await.map_err(|_| closing())?;
+        drop(queue);
+        answer.await.map_err(|_| closing())?
+    }
+
+    pub(crate) async fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the writer thread ended with a panic");
+            }
+        }
+    }
+}
+
+/// Runs `work` on the connection before the thread starts.
+pub(crate) fn seed(
+    connection: &Connection,
+    now: i64,
+    work: impl FnOnce(&mut WriteTx<'_>) -> StoreResult<()>,
+) -> Result<()> {
+    let run = || -> StoreResult<()> {
+        let transaction = connection.unchecked_transaction()?;
+        let (names, coalesce, mut pending) =
+            (Names::default(), Coalesce::default(), Pending::default());
+        work(&mut WriteTx::new(&transaction, &names, &coalesce, &mut pending, now))?;
+        transaction.commit()?;
+        Ok(())
+    };
+    run().map_err(Error::from)
+}
+
+struct Loop {
+    connection: Connection,
+    context: Context,
+    names: Names,
+    coalesce: Coalesce,
+    synchronous: &'static str,
+    batches: u64,
+}
+
+impl Loop {
+    fn new(connection: Connection, context: Context) -> Self {
+        Self {
+            connection,
+            context,
+            names: Names::default(),
+            coalesce: Coalesce::default(),
+            synchronous: "NORMAL",
+            batches: 0,
+        }
+    }
+
+    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.blocking_recv() {
+            let mut batch = vec![first];
+            while batch.len() < BATCH
+                && let Ok(next) = requests.try_recv()
+            {
+                batch.push(next);
+            }
+            self.commit(batch);
+            self.checkpoint_if_long();
+        }
+        // Statistics that the query planner asks for; cheap when nothing changed.
+        if let Err(error) = self.connection.execute_batch("PRAGMA optimize") {
+            tracing::debug!(%error, "statistics were not refreshed");
+        }
+    }
+
+    fn commit(&mut self, mut batch: Vec<Request>) {
+        let mut pending = Pending::default();
+        let outcome = self.transact(&mut batch, &mut pending);
+        match &outcome {
+            Ok(()) => {
+                self.context.dirty.mark();
+                self.publish(pending);
+            }
+            Err(error) => {
+                tracing::error!(?error, "a commit failed; its requests were refused");
+                self.forget();
+                if !self.connection.is_autocommit()
+                    && let Err(error) = self.connection.execute_batch("ROLLBACK")
+                {
+                    tracing::error!(%error, "a rollback failed");
+                }
+            }
+        }
+        for request in batch {
+            request.work.answer(outcome.as_ref().err());
+        }
+    }
+
+    fn transact(&mut self, batch: &mut [Request], pending: &mut Pending) -> StoreResult<()> {
+        let durable = batch.iter().any(|request| request.class == Class::Durable);
+        self.set_synchronous(durable)?;
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let now = self.context.clock.now_ms();
+        for request in batch.iter_mut() {
+            self.connection.prepare_cached("SAVEPOINT request")?.execute([])?;
+            let mark = pending.mark();
+            let mut tx = WriteTx::new(&self.connection, &self.names, &self.coalesce, pending, now);
+            if !request.work.run(&mut tx) {
+                self.connection.prepare_cached("ROLLBACK TO request")?.execute([])?;
+                pending.reset(mark);
+                self.names.clear();
+            }
+            self.connection.prepare_cached("RELEASE request")?.execute([])?;
+        }
+        failpoint!("store::commit")?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// A pragma between transactions: cheap, and only when the level changes.
+    fn set_synchronous(&mut self, durable: bool) -> StoreResult<()> {
+        let wanted = match self.context.durability {
+            Durability::PowerSafe => "FULL",
+            Durability::Balanced if durable => "FULL",
+            Durability::Balanced | Durability::Fast => "NORMAL",
+        };
+        if self.synchronous != wanted {
+            self.connection.pragma_update(None, "synchronous", wanted)?;
+            self.synchronous = wanted;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, pending: Pending) {
+        if let Some(seq) = pending.last_seq() {
+            self.context.last_seq.store(seq, Ordering::Release);
+        }
+        let (events, metrics) = pending.finish();
+        self.coalesce.apply(metrics);
+        for event in events {
+            // Nobody listening is fine.
+            let _ = self.context.events.send(event);
+        }
+    }
+
+    fn forget(&mut self) {
+        self.names.clear();
+        self.coalesce = Coalesce::default();
+    }
+
+    fn checkpoint_if_long(&mut self) {
+        self.batches += 1;
+        if !self.batches.is_multiple_of(CHECK_EVERY) {
+            return;
+        }
+        let pages: rusqlite::Result<i32> =
+            self.connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1));
+        if pages.is_ok_and(|pages| pages > LOG_PAGES)
+            && let Err(error) =
+                self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))
+        {
+            tracing::warn!(%error, "the write-ahead log could not be checkpointed");
+        }
+    }
+}

@@ -287,16 +287,15 @@ impl Lexer<'_> {
 
     /// What stands after `entity.`.
     fn key(&mut self, entity: String) -> Result<Kind> {
-        let entity = Some(entity);
         match self.peek() {
             Some(quote @ ('`' | '"' | '\'')) => {
                 let key = self.quoted(quote)?.raw;
-                Ok(Kind::Word(Word { entity, key, quoted: true }))
+                Ok(Kind::Word(Word { entity: Some(entity), key, quoted: true }))
             }
             Some('E') if self.rest()[1..].starts_with('\'') => {
                 self.at += 1;
                 let key = self.escaped()?.text(false);
-                Ok(Kind::Word(Word { entity, key, quoted: true }))
+                Ok(Kind::Word(Word { entity: Some(entity), key, quoted: true }))
             }
             Some(c) if is_key(c) => {
                 let start = self.at;
@@ -305,15 +304,15 @@ impl Lexer<'_> {
                 if matches!(self.peek(), Some('`' | '"' | '\'')) {
                     return Err(self.fail(format!(
                         "Invalid clause(s) in filter string: quote the whole key after '{}.', not a part of it.",
-                        entity.unwrap_or_default()
+                        entity
                     )));
                 }
-                Ok(Kind::Word(Word { entity, key, quoted: false }))
+                Ok(Kind::Word(Word { entity: Some(entity), key, quoted: false }))
             }
             _ => Err(self.fail(format!(
                 "Invalid clause(s) in filter string: '{}.' names no key. A key with spaces is \
                  written in backticks.",
-                entity.unwrap_or_default()
+                entity
             ))),
         }
     }

@@ -23,11 +23,14 @@
 
 mod field;
 mod lexer;
+mod order;
 mod parser;
 mod print;
 mod tree;
 mod value;
 
+#[cfg(test)]
+mod entity_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
@@ -53,7 +56,7 @@ pub fn parse_run_filter(filter: &str) -> Result<Option<Expr<RunField>>> {
 /// # Errors
 /// `InvalidParameterValue` on what cannot be read and on a field given twice.
 pub fn parse_run_order(order_by: &[String]) -> Result<Vec<Order<RunField>>> {
-    parser::parse_order(order_by)
+    order::parse_order(order_by)
 }
 
 /// Reads a filter over experiments; `None` when it is blank.
@@ -69,7 +72,7 @@ pub fn parse_experiment_filter(filter: &str) -> Result<Option<Expr<ExperimentFie
 /// # Errors
 /// `InvalidParameterValue` on what cannot be read and on a field given twice.
 pub fn parse_experiment_order(order_by: &[String]) -> Result<Vec<Order<ExperimentField>>> {
-    parser::parse_order(order_by)
+    order::parse_order(order_by)
 }
 
 /// Reads a filter over registered models; `None` when it is blank.
@@ -88,7 +91,7 @@ pub fn parse_registered_model_filter(filter: &str) -> Result<Option<Expr<Registe
 pub fn parse_registered_model_order(
     order_by: &[String],
 ) -> Result<Vec<Order<RegisteredModelField>>> {
-    parser::parse_order(order_by)
+    order::parse_order(order_by)
 }
 
 /// Reads a filter over model versions; `None` when it is blank.
@@ -104,7 +107,7 @@ pub fn parse_model_version_filter(filter: &str) -> Result<Option<Expr<ModelVersi
 /// # Errors
 /// `InvalidParameterValue` on what cannot be read and on a field given twice.
 pub fn parse_model_version_order(order_by: &[String]) -> Result<Vec<Order<ModelVersionField>>> {
-    parser::parse_order(order_by)
+    order::parse_order(order_by)
 }
 
 /// Reads a filter over logged models; `None` when it is blank.

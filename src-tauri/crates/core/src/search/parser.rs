@@ -2,7 +2,7 @@
 
 use super::field::{Field, Path, Type};
 use super::lexer::{Kind, Token, Word, excerpt, lex, position};
-use super::tree::{Condition, Expr, Literal, MetricAgg, Op, Order};
+use super::tree::{Condition, Expr, Literal, MetricAgg, Op};
 use super::value;
 use crate::error::{Error, Result};
 
@@ -10,8 +10,6 @@ use crate::error::{Error, Result};
 pub(super) const MAX_NESTING: usize = 100;
 /// How many comparisons a filter may hold.
 pub(super) const MAX_CONDITIONS: usize = 500;
-/// How many keys an ordering may have.
-const MAX_ORDERS: usize = 100;
 
 /// Reads a filter; `None` when nothing is asked.
 pub(super) fn parse_filter<F: Field>(input: &str) -> Result<Option<Expr<F>>> {
@@ -28,76 +26,20 @@ pub(super) fn parse_filter<F: Field>(input: &str) -> Result<Option<Expr<F>>> {
     }
 }
 
-/// Reads the keys of an ordering, each `field [ASC|DESC]`.
-pub(super) fn parse_order<F: Field>(clauses: &[String]) -> Result<Vec<Order<F>>> {
-    if clauses.len() > MAX_ORDERS {
-        return Err(Error::invalid(format!(
-            "`order_by` has {} keys; at most {MAX_ORDERS} are read.",
-            clauses.len()
-        )));
-    }
-    let mut orders: Vec<Order<F>> = Vec::with_capacity(clauses.len());
-    for clause in clauses {
-        let order = parse_order_clause::<F>(clause)?;
-        if orders.iter().any(|other| other.field == order.field) {
-            return Err(Error::invalid(format!(
-                "`order_by` contains duplicate fields: {clauses:?}"
-            )));
-        }
-        orders.push(order);
-    }
-    Ok(orders)
-}
-
-fn parse_order_clause<F: Field>(clause: &str) -> Result<Order<F>> {
-    let unread = || {
-        Error::invalid(format!(
-            "Invalid order_by clause '{}'. Could not be parsed.",
-            excerpt(clause)
-        ))
-    };
-    let mut parser = Parser::new(clause).map_err(|error| match error.position {
-        Some(position) => unread().at(position),
-        None => unread(),
-    })?;
-    let start = parser.here();
-    let (word, agg) =
-        parser.field_word().map_err(|error| unread().at(error.position.unwrap_or(start)))?;
-    let field = F::resolve_order(&Path { word: &word, agg }).map_err(|error| error.at(start))?;
-    let ascending = match parser.keyword().as_deref() {
-        None if parser.peek().is_none() => return Ok(Order { field, ascending: true }),
-        Some("ASC") => true,
-        Some("DESC") => false,
-        Some(_) if parser.at + 1 == parser.tokens.len() => {
-            return Err(Error::invalid(format!(
-                "Invalid ordering key in order_by clause '{}'.",
-                excerpt(clause)
-            ))
-            .at(parser.here()));
-        }
-        _ => return Err(unread().at(parser.here())),
-    };
-    parser.at += 1;
-    match parser.peek() {
-        None => Ok(Order { field, ascending }),
-        Some(_) => Err(unread().at(parser.here())),
-    }
-}
-
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     input: &'a str,
-    tokens: Vec<Token>,
-    at: usize,
+    pub(super) tokens: Vec<Token>,
+    pub(super) at: usize,
     depth: usize,
     conditions: usize,
 }
 
 impl<'a> Parser<'a> {
-    fn new(input: &'a str) -> Result<Self> {
+    pub(super) fn new(input: &'a str) -> Result<Self> {
         Ok(Self { input, tokens: lex(input)?, at: 0, depth: 0, conditions: 0 })
     }
 
-    fn peek(&self) -> Option<&Token> {
+    pub(super) fn peek(&self) -> Option<&Token> {
         self.tokens.get(self.at)
     }
 
@@ -112,7 +54,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The unquoted word here in capitals.
-    fn keyword(&self) -> Option<String> {
+    pub(super) fn keyword(&self) -> Option<String> {
         self.keyword_at(self.at)
     }
 
@@ -138,7 +80,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The character where reading stands.
-    fn here(&self) -> usize {
+    pub(super) fn here(&self) -> usize {
         self.place(self.at)
     }
 
@@ -252,7 +194,7 @@ impl<'a> Parser<'a> {
     }
 
     /// `metrics.loss`, `"Created"`, `min(metrics.loss)`.
-    fn field_word(&mut self) -> Result<(Word, Option<MetricAgg>)> {
+    pub(super) fn field_word(&mut self) -> Result<(Word, Option<MetricAgg>)> {
         let agg = match self.keyword().as_deref() {
             Some("MIN") => Some(MetricAgg::Min),
             Some("MAX") => Some(MetricAgg::Max),

@@ -1,6 +1,9 @@
 //! How keys and values are written so that they read back as they were.
 
 use super::lexer::is_word;
+use super::tree::{
+    ExperimentField, LoggedModelField, ModelVersionField, RegisteredModelField, RunField,
+};
 use std::fmt;
 
 /// A key of a metric, param or tag: bare where that is unambiguous, else quoted.
@@ -15,7 +18,7 @@ impl fmt::Display for Key<'_> {
         // A backslash before the closing quote would swallow it inside " and '.
         match ['`', '"']
             .into_iter()
-            .find(|&quote| !key.contains(quote) && !(quote == '"' && key.ends_with('\\')))
+            .find(|&quote| !(key.contains(quote) || quote == '"' && key.ends_with('\\')))
         {
             Some(quote) => write!(f, "{quote}{key}{quote}"),
             None => write_escaped(f, key),
@@ -64,4 +67,71 @@ pub(super) fn write_number(f: &mut fmt::Formatter<'_>, number: f64) -> fmt::Resu
         return f.write_str(if number > 0.0 { "1e999" } else { "-1e999" });
     }
     write!(f, "{number:?}")
+}
+
+impl fmt::Display for RunField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Metric(key) => write!(f, "metrics.{}", Key(key)),
+            Self::MetricAgg(agg, key) => write!(f, "{}(metrics.{})", agg.as_str(), Key(key)),
+            Self::Param(key) => write!(f, "params.{}", Key(key)),
+            Self::Tag(key) => write!(f, "tags.{}", Key(key)),
+            Self::Attribute(attribute) => f.write_str(attribute.as_str()),
+            Self::Dataset(attribute) => write!(f, "dataset.{}", attribute.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for ExperimentField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "name",
+            Self::ExperimentId => "experiment_id",
+            Self::CreationTime => "creation_time",
+            Self::LastUpdateTime => "last_update_time",
+            Self::Tag(key) => return write!(f, "tags.{}", Key(key)),
+        })
+    }
+}
+
+impl fmt::Display for RegisteredModelField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "name",
+            Self::CreationTime => "creation_timestamp",
+            Self::LastUpdatedTime => "last_updated_timestamp",
+            Self::Tag(key) => return write!(f, "tags.{}", Key(key)),
+        })
+    }
+}
+
+impl fmt::Display for ModelVersionField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "name",
+            Self::VersionNumber => "version_number",
+            Self::RunId => "run_id",
+            Self::SourcePath => "source_path",
+            Self::CreationTime => "creation_timestamp",
+            Self::LastUpdatedTime => "last_updated_timestamp",
+            Self::Tag(key) => return write!(f, "tags.{}", Key(key)),
+        })
+    }
+}
+
+impl fmt::Display for LoggedModelField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Name => "name",
+            Self::ModelId => "model_id",
+            Self::ModelType => "model_type",
+            Self::Status => "status",
+            Self::SourceRunId => "source_run_id",
+            Self::CreationTime => "creation_timestamp",
+            Self::LastUpdatedTime => "last_updated_timestamp",
+            Self::Metric(key) => return write!(f, "metrics.{}", Key(key)),
+            Self::Param(key) => return write!(f, "params.{}", Key(key)),
+            Self::Tag(key) => return write!(f, "tags.{}", Key(key)),
+        })
+    }
 }

@@ -1,6 +1,6 @@
 //! What a filter means once it is read: a tree of conditions over typed fields.
 
-use super::print::{Key, Text, write_number};
+use super::print::{Text, write_number};
 use std::fmt;
 
 /// A filter. `And` and `Or` hold two or more parts.
@@ -332,19 +332,6 @@ impl<F: fmt::Display> fmt::Display for Order<F> {
     }
 }
 
-impl fmt::Display for RunField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Metric(key) => write!(f, "metrics.{}", Key(key)),
-            Self::MetricAgg(agg, key) => write!(f, "{}(metrics.{})", agg.as_str(), Key(key)),
-            Self::Param(key) => write!(f, "params.{}", Key(key)),
-            Self::Tag(key) => write!(f, "tags.{}", Key(key)),
-            Self::Attribute(attribute) => f.write_str(attribute.as_str()),
-            Self::Dataset(attribute) => write!(f, "dataset.{}", attribute.as_str()),
-        }
-    }
-}
-
 impl MetricAgg {
     /// The function's name.
     pub fn as_str(self) -> &'static str {
@@ -381,59 +368,5 @@ impl DatasetAttribute {
             Self::Digest => "digest",
             Self::Context => "context",
         }
-    }
-}
-
-impl fmt::Display for ExperimentField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Name => "name",
-            Self::ExperimentId => "experiment_id",
-            Self::CreationTime => "creation_time",
-            Self::LastUpdateTime => "last_update_time",
-            Self::Tag(key) => return write!(f, "tags.{}", Key(key)),
-        })
-    }
-}
-
-impl fmt::Display for RegisteredModelField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Name => "name",
-            Self::CreationTime => "creation_timestamp",
-            Self::LastUpdatedTime => "last_updated_timestamp",
-            Self::Tag(key) => return write!(f, "tags.{}", Key(key)),
-        })
-    }
-}
-
-impl fmt::Display for ModelVersionField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Name => "name",
-            Self::VersionNumber => "version_number",
-            Self::RunId => "run_id",
-            Self::SourcePath => "source_path",
-            Self::CreationTime => "creation_timestamp",
-            Self::LastUpdatedTime => "last_updated_timestamp",
-            Self::Tag(key) => return write!(f, "tags.{}", Key(key)),
-        })
-    }
-}
-
-impl fmt::Display for LoggedModelField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Name => "name",
-            Self::ModelId => "model_id",
-            Self::ModelType => "model_type",
-            Self::Status => "status",
-            Self::SourceRunId => "source_run_id",
-            Self::CreationTime => "creation_timestamp",
-            Self::LastUpdatedTime => "last_updated_timestamp",
-            Self::Metric(key) => return write!(f, "metrics.{}", Key(key)),
-            Self::Param(key) => return write!(f, "params.{}", Key(key)),
-            Self::Tag(key) => return write!(f, "tags.{}", Key(key)),
-        })
     }
 }

@@ -6,17 +6,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// An engine on a folder that goes with it.
-pub struct Fixture {
-    pub engine: Engine,
-    pub owner: Actor,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Fixture {
+    pub(crate) engine: Engine,
+    pub(crate) owner: Actor,
+    pub(crate) folder: tempfile::TempDir,
 }
 
-pub fn open(folder: &Path) -> Engine {
+pub(crate) fn open(folder: &Path) -> Engine {
     open_at(folder, Arc::new(SystemClock))
 }
 
-pub fn open_at(folder: &Path, clock: Arc<dyn Clock>) -> Engine {
+pub(crate) fn open_at(folder: &Path, clock: Arc<dyn Clock>) -> Engine {
     Engine::open(EngineOptions {
         data_dir: folder.to_owned(),
         durability: Durability::Balanced,
@@ -28,7 +28,7 @@ pub fn open_at(folder: &Path, clock: Arc<dyn Clock>) -> Engine {
     .unwrap()
 }
 
-pub async fn fixture() -> Fixture {
+pub(crate) async fn fixture() -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(folder.path());
     let owner = engine.owner_actor().await.unwrap();
@@ -36,12 +36,12 @@ pub async fn fixture() -> Fixture {
 }
 
 impl Fixture {
-    pub async fn experiment(&self, name: &str) -> ExperimentId {
+    pub(crate) async fn experiment(&self, name: &str) -> ExperimentId {
         let new = NewExperiment { name: name.into(), ..NewExperiment::default() };
         self.engine.create_experiment(&self.owner, new).await.unwrap()
     }
 
-    pub async fn run(&self, experiment: ExperimentId, start_time: i64) -> RunId {
+    pub(crate) async fn run(&self, experiment: ExperimentId, start_time: i64) -> RunId {
         let new = NewRun {
             experiment_id: experiment,
             user_id: "ada".into(),
@@ -52,13 +52,13 @@ impl Fixture {
         self.engine.create_run(&self.owner, new).await.unwrap().info.run_id
     }
 
-    pub async fn log(&self, run: &RunId, metrics: Vec<Metric>) {
+    pub(crate) async fn log(&self, run: &RunId, metrics: Vec<Metric>) {
         let batch = LogBatch { metrics, ..LogBatch::default() };
         self.engine.log_batch(&self.owner, run, batch).await.unwrap();
     }
 
     /// Ids of all runs that match, page by page.
-    pub async fn search(
+    pub(crate) async fn search(
         &self,
         experiment: ExperimentId,
         filter: &str,
@@ -86,7 +86,7 @@ impl Fixture {
     }
 }
 
-pub fn metric(key: &str, value: f64, step: i64) -> Metric {
+pub(crate) fn metric(key: &str, value: f64, step: i64) -> Metric {
     Metric {
         key: key.into(),
         value,
@@ -99,6 +99,6 @@ pub fn metric(key: &str, value: f64, step: i64) -> Metric {
     }
 }
 
-pub fn tag(key: &str, value: &str) -> Tag {
+pub(crate) fn tag(key: &str, value: &str) -> Tag {
     Tag { key: key.into(), value: value.into() }
 }

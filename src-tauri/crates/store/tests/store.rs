@@ -1,0 +1,130 @@
+//! The schema, the plans of searches, and who a database is.
+
+use branchline_core::search::{parse_run_filter, parse_run_order};
+use branchline_core::{ExperimentId, SystemClock, ViewType};
+use branchline_store::{Durability, RunQuery, Store};
+use std::path::Path;
+use std::sync::Arc;
+
+fn open(path: &Path) -> Store {
+    Store::open(path, Durability::Balanced, Arc::new(SystemClock), |_| Ok(())).unwrap()
+}
+
+/// A key that is known, so that a search asks the tables for it.
+async fn with_names(store: &Store) {
+    let sql = "INSERT INTO name (text) VALUES ('m'), ('p'), ('t')";
+    let path = store.path().to_owned();
+    let connection = rusqlite::Connection::open(path).unwrap();
+    connection.execute(sql, []).unwrap();
+}
+
+async fn plan(store: &Store, filter: &str, order: &[&str]) -> String {
+    let query = RunQuery {
+        experiments: vec![ExperimentId(1)],
+        filter: parse_run_filter(filter).unwrap(),
+        order: parse_run_order(&order.iter().map(|o| (*o).to_owned()).collect::<Vec<_>>()).unwrap(),
+        view: ViewType::ActiveOnly,
+    };
+    store.read(move |view| view.explain_runs(&query)).await.unwrap().join("\n")
+}
+
+#[tokio::test]
+async fn the_committed_schema_is_the_sum_of_the_migrations() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    let schema = store.read(|view| view.schema()).await.unwrap();
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../migrations/schema.sql");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&committed, &schema).unwrap();
+    }
+    let committed = std::fs::read_to_string(&committed).unwrap();
+    assert_eq!(committed, schema, "run this test with UPDATE_SNAPSHOTS=1 and commit the file");
+}
+
+#[tokio::test]
+async fn the_first_page_is_a_range_read_without_a_sort() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    let plan = plan(&store, "", &[]).await;
+    assert!(plan.contains("run_by_start"), "{plan}");
+    assert!(!plan.contains("TEMP B-TREE"), "the default order must come from the index: {plan}");
+}
+
+#[tokio::test]
+async fn a_metric_order_walks_that_metrics_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    with_names(&store).await;
+    for order in ["metrics.m ASC", "metrics.m DESC"] {
+        let plan = plan(&store, "metrics.m < 5 AND params.p = 'x'", &[order]).await;
+        let first = plan.lines().next().unwrap();
+        assert!(first.contains("SEARCH m USING COVERING INDEX latest_metric_by_value"), "{plan}");
+        // Ties are sorted among themselves; the whole is not.
+        assert!(
+            !plan.lines().any(|l| l == "USE TEMP B-TREE FOR ORDER BY" && first.contains("SCAN")),
+            "{plan}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn conditions_are_probes_by_primary_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    with_names(&store).await;
+    let plan = plan(&store, "params.p = 'x' AND tags.t LIKE 'y%' AND metrics.m > 0", &[]).await;
+    let probes = plan.matches("USING PRIMARY KEY (run_id=? AND key=?)").count();
+    assert_eq!(probes, 3, "{plan}");
+    assert!(!plan.contains("SCAN k"), "{plan}");
+}
+
+#[tokio::test]
+async fn a_copied_folder_becomes_a_store_of_its_own_and_a_moved_one_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = folder.path().join("first.db");
+    let store = open(&first);
+    let uuid = store.identity().store_uuid.clone();
+    store.close().await;
+    drop(store);
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&first, &copy).unwrap();
+    let copied = open(&copy);
+    assert_ne!(copied.identity().store_uuid, uuid);
+    copied.close().await;
+    let moved = folder.path().join("moved.db");
+    std::fs::rename(&first, &moved).unwrap();
+    assert_eq!(open(&moved).identity().store_uuid, uuid);
+}
+
+#[tokio::test]
+async fn a_database_from_the_future_is_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    open(&path).close().await;
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection
+        .execute(
+            "INSERT INTO refinery_schema_history (version, name, applied_on, checksum)
+             VALUES (9999, 'future', '2030-01-01T00:00:00Z', '0')",
+            [],
+        )
+        .unwrap();
+    let error = Store::open(&path, Durability::Balanced, Arc::new(SystemClock), |_| Ok(()))
+        .err()
+        .expect("a newer database must not be opened");
+    assert!(error.message.contains("newer Branchline"), "{}", error.message);
+    assert!(error.hint.unwrap().contains("Install the newer Branchline"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    std::fs::write(&path, "not a database, but somebody's file\n".repeat(100)).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let error = Store::open(&path, Durability::Balanced, Arc::new(SystemClock), |_| Ok(()))
+        .err()
+        .expect("junk must not be opened");
+    assert!(error.hint.is_some(), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}

@@ -36,3 +36,29 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
+
+/// Whether files answer to their names in any case.
+pub(crate) const IGNORES_CASE: bool = cfg!(any(windows, target_os = "macos"));
+
+/// Makes renames and new names in a folder outlive a power cut.
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        File::open(path)?.sync_all()
+    }
+    #[cfg(not(unix))]
+    {
+        // Windows opens no folders as files; NTFS keeps its own journal of names.
+        std::fs::metadata(path).map(drop)
+    }
+}
+
+/// The path that the decoded path part of a `file:` URI means: `/C:/x` is `C:/x`
+/// where there are drives.
+pub(crate) fn path_of_file_uri(path: &str) -> std::path::PathBuf {
+    let drive = path.strip_prefix('/').filter(|rest| rest.as_bytes().get(1) == Some(&b':'));
+    match drive {
+        Some(rest) if cfg!(windows) => rest.into(),
+        _ => path.into(),
+    }
+}

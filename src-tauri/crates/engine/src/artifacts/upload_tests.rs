@@ -1,0 +1,255 @@
+//! Storing, on real folders.
+
+use super::tests::{ROOT, get, listed, on_disk, put, store};
+use super::*;
+use branchline_core::{ErrorCode, artifact_path};
+use proptest::prelude::*;
+use std::fs;
+use std::time::Duration;
+
+#[tokio::test]
+async fn what_is_stored_is_measured() {
+    let (_dir, artifacts) = store();
+    let stored = put(&artifacts, ROOT, "abc", b"abc").await;
+    let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(stored, Stored { size: 3, sha256: sha256.to_owned() });
+    let empty = artifacts.create(ROOT, "empty").await.unwrap().finish().await.unwrap();
+    assert_eq!(empty.size, 0);
+    assert!(empty.sha256.starts_with("e3b0c44298fc1c14"));
+    assert_eq!(get(&artifacts, ROOT, "empty").await.unwrap(), b"");
+}
+
+#[tokio::test]
+async fn a_large_file_arrives_whole_from_pieces_of_any_size() {
+    let (_dir, artifacts) = store();
+    let data: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 % 251) as u8).collect();
+    let mut upload = artifacts.create(ROOT, "large").await.unwrap();
+    let mut at = 0;
+    for size in [1, 10, 600_000, 0, 524_288, 524_287, 100, 1_000_000].into_iter().cycle() {
+        let end = data.len().min(at + size);
+        upload.write(&data[at..end]).await.unwrap();
+        at = end;
+        if at == data.len() {
+            break;
+        }
+    }
+    let stored = upload.finish().await.unwrap();
+    assert_eq!(stored.size, data.len() as u64);
+    assert_eq!(get(&artifacts, ROOT, "large").await.unwrap(), data);
+    assert_eq!(stored, put(&artifacts, ROOT, "again", &data).await);
+    assert_eq!(artifacts.total_size().await.unwrap(), 6_000_000);
+}
+
+#[tokio::test]
+async fn nobody_sees_a_part_of_a_file() {
+    let (_dir, artifacts) = store();
+    put(&artifacts, ROOT, "a/f", b"old").await;
+    let mut reader = artifacts.open(ROOT, "a/f").await.unwrap();
+    let mut upload = artifacts.create(ROOT, "a/f").await.unwrap();
+    upload.write(&vec![b'n'; 2_000_000]).await.unwrap();
+    assert_eq!(get(&artifacts, ROOT, "a/f").await.unwrap(), b"old");
+    assert_eq!(listed(&artifacts, ROOT, None).await, ["a"]);
+    assert_eq!(listed(&artifacts, ROOT, Some("a")).await, ["a/f"]);
+    upload.finish().await.unwrap();
+    assert_eq!(get(&artifacts, ROOT, "a/f").await.unwrap().len(), 2_000_000);
+    let mut old = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut reader.file, &mut old).await.unwrap();
+    assert_eq!(old, b"old");
+}
+
+#[tokio::test]
+async fn a_cut_upload_leaves_nothing_behind() {
+    let (dir, artifacts) = store();
+    let allowed = dir.path().join("allowed");
+    for uri in [ROOT, allowed.to_str().unwrap()] {
+        let mut upload = artifacts.create(uri, "new/folder/file").await.unwrap();
+        upload.write(&vec![1; 2_000_000]).await.unwrap();
+        drop(upload);
+    }
+    assert_eq!(on_disk(&allowed), Vec::<String>::new());
+    assert_eq!(on_disk(&dir.path().join("artifacts")), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_upload_that_is_aborted_while_the_disk_works_leaves_nothing_behind() {
+    let (dir, artifacts) = store();
+    let data = vec![1; 8_000_000];
+    for _ in 0..20 {
+        let mut upload = artifacts.create(ROOT, "f").await.unwrap();
+        // Polled once, then dropped: the write is under way.
+        let write = upload.write(&data);
+        assert!(futures_util::FutureExt::now_or_never(write).is_none());
+        assert_eq!(upload.write(b"x").await.map_err(|error| error.code), Ok(()));
+        assert_eq!(upload.finish().await.unwrap_err().code, ErrorCode::Internal);
+    }
+    assert_eq!(on_disk(&dir.path().join("artifacts")), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_crash_left_behind_is_swept_up() {
+    let (dir, artifacts) = store();
+    let room = dir.path().join("artifacts/.branchline-uploads");
+    let mut running = artifacts.create(ROOT, "f").await.unwrap();
+    running.write(b"x").await.unwrap();
+    let old = room.join(".branchline-upload-old");
+    let file = fs::File::create(&old).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(2 * 60 * 60)).unwrap();
+    Artifacts::new(dir.path().join("artifacts"), Vec::new(), false);
+    assert!(!old.exists());
+    running.finish().await.unwrap();
+    assert_eq!(get(&artifacts, ROOT, "f").await.unwrap(), b"x");
+}
+
+#[tokio::test]
+async fn files_and_folders_are_not_mixed_up() {
+    let (dir, artifacts) = store();
+    put(&artifacts, ROOT, "folder/file", b"x").await;
+    let long = "x".repeat(300);
+    for path in ["folder", "folder/file/below", "", ".", &long] {
+        let answer = match artifacts.create(ROOT, path).await {
+            Ok(upload) => upload.finish().await.err(),
+            Err(error) => Some(error),
+        };
+        assert_eq!(answer.unwrap().code, ErrorCode::InvalidParameterValue, "{path}");
+    }
+    assert_eq!(on_disk(&dir.path().join("artifacts")), ["folder", "folder/file"]);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_told_apart() {
+    let (dir, artifacts) = store();
+    let mut upload = artifacts.create(ROOT, "f").await.unwrap();
+    // The kernel's own full disk.
+    upload.write_to(fs::File::options().write(true).open("/dev/full").unwrap());
+    let error = upload.write(&vec![1; 1_000_000]).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::StorageFull);
+    assert!(error.hint.is_some());
+    drop(upload);
+    let mut upload = artifacts.create(ROOT, "f").await.unwrap();
+    upload.write_to(fs::File::options().write(true).open("/dev/full").unwrap());
+    upload.write(b"small").await.unwrap();
+    assert_eq!(upload.finish().await.unwrap_err().code, ErrorCode::StorageFull);
+    assert_eq!(on_disk(&dir.path().join("artifacts")), Vec::<String>::new());
+    assert_eq!(fs::read_dir(dir.path().join("artifacts/.branchline-uploads")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn names_that_some_system_refuses_are_kept_escaped() {
+    let (dir, artifacts) = store();
+    let names = [
+        "aux",
+        "what?.txt",
+        "a|b",
+        "dot.",
+        "space ",
+        "50%",
+        "lpt1.log",
+        "new\nline",
+        ".branchline-uploads",
+    ];
+    for name in names {
+        put(&artifacts, "mlflow-artifacts:/r", name, name.as_bytes()).await;
+        put(&artifacts, "mlflow-artifacts:/r", &format!("deep/{name}/{name}"), b"x").await;
+    }
+    let mut shown = listed(&artifacts, "mlflow-artifacts:/r", None).await;
+    shown.retain(|name| name != "deep");
+    let mut sorted = names.to_vec();
+    sorted.sort_unstable();
+    assert_eq!(shown, sorted);
+    for name in names {
+        assert_eq!(get(&artifacts, "mlflow-artifacts:/r", name).await.unwrap(), name.as_bytes());
+        assert_eq!(
+            listed(&artifacts, "mlflow-artifacts:/r", Some(&format!("deep/{name}"))).await,
+            [format!("deep/{name}/{name}")]
+        );
+    }
+    for path in on_disk(&dir.path().join("artifacts/r")) {
+        for name in path.split('/') {
+            assert!(
+                !name.contains(['?', '|', '\n']) && !name.ends_with(['.', ' ']) && name != "aux",
+                "{path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_that_differ_only_in_case_do_not_meet() {
+    let (dir, artifacts) = store();
+    for path in ["Model/a", "model/a", "MODEL/a", "f.TXT", "F.txt", "f.txt", "É", "é"] {
+        put(&artifacts, ROOT, path, path.as_bytes()).await;
+        put(&artifacts, ROOT, path, path.as_bytes()).await;
+    }
+    for path in ["Model/a", "model/a", "MODEL/a", "f.TXT", "F.txt", "f.txt", "É", "é"] {
+        assert_eq!(get(&artifacts, ROOT, path).await.unwrap(), path.as_bytes());
+    }
+    assert_eq!(
+        listed(&artifacts, ROOT, None).await,
+        ["F.txt", "MODEL", "Model", "f.TXT", "f.txt", "model", "É", "é"]
+    );
+    assert!(get(&artifacts, ROOT, "mOdel/a").await.is_err());
+    let names = on_disk(&dir.path().join("artifacts"));
+    let folded: std::collections::HashSet<String> =
+        names.iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!(folded.len(), names.len(), "{names:?}");
+    assert!(names.contains(&"Model/a".to_owned()), "the first keeps its name: {names:?}");
+    artifacts.delete(ROOT, "model").await.unwrap();
+    assert_eq!(get(&artifacts, ROOT, "Model/a").await.unwrap(), b"Model/a");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn uploads_at_once_do_not_take_names_that_differ_only_in_case() {
+    let (dir, artifacts) = store();
+    let names: Vec<String> = (0..32_u32)
+        .map(|bits| {
+            "abcde"
+                .chars()
+                .enumerate()
+                .map(|(at, c)| if bits >> at & 1 == 1 { c.to_ascii_uppercase() } else { c })
+                .collect()
+        })
+        .collect();
+    let mut uploads = tokio::task::JoinSet::new();
+    for name in names.clone() {
+        let artifacts = artifacts.clone();
+        uploads.spawn(async move {
+            put(&artifacts, ROOT, &format!("{name}/{name}"), name.as_bytes()).await
+        });
+    }
+    assert_eq!(uploads.join_all().await.len(), 32);
+    for name in &names {
+        assert_eq!(
+            get(&artifacts, ROOT, &format!("{name}/{name}")).await.unwrap(),
+            name.as_bytes()
+        );
+    }
+    let folded: std::collections::HashSet<String> =
+        on_disk(&dir.path().join("artifacts")).iter().map(|name| name.to_lowercase()).collect();
+    assert_eq!(folded.len(), 64);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn whatever_the_path_what_is_stored_is_inside_and_is_found_again(path in "[aA./%25:? e~]{1,10}|.{1,20}") {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (dir, artifacts) = store();
+            let checked = artifact_path::check(&path);
+            let Ok(upload) = artifacts.create("mlflow-artifacts:/r", &path).await else {
+                assert!(checked.is_err() || checked.unwrap().is_root());
+                return;
+            };
+            upload.finish().await.unwrap();
+            assert_eq!(on_disk(dir.path()).iter().filter(|name| !name.starts_with("artifacts")).count(), 1);
+            assert_eq!(get(&artifacts, "mlflow-artifacts:/r", &path).await.unwrap(), b"");
+            let checked = checked.unwrap();
+            let parent = checked.segments()[..checked.segments().len() - 1].join("/");
+            assert_eq!(listed(&artifacts, "mlflow-artifacts:/r", Some(&parent)).await, [checked.to_string()]);
+            artifacts.delete("mlflow-artifacts:/r", &path).await.unwrap();
+            assert_eq!(listed(&artifacts, "mlflow-artifacts:/r", Some(&parent)).await, Vec::<String>::new());
+        });
+    }
+}

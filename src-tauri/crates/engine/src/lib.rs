@@ -3,16 +3,7 @@
 //! change be told after the commit. Every call takes the [`Actor`] who makes it.
 
 mod account;
-// PLACEHOLDER until SEARCH's file lands: replace by `pub mod artifacts;`
-#[allow(missing_docs)]
-pub mod artifacts {
-    pub struct Artifacts;
-    impl Artifacts {
-        pub fn new(_: std::path::PathBuf, _: Vec<std::path::PathBuf>, _: bool) -> Self {
-            Self
-        }
-    }
-}
+pub mod artifacts;
 mod credential;
 mod database;
 mod experiment;
@@ -27,9 +18,10 @@ mod registry;
 mod run;
 mod run_log;
 mod throttle;
+mod version_origin;
 
 pub use account::Credential;
-pub use artifacts::Artifacts;
+pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
 pub use branchline_store::{
     Change, Changes, Durability, ExperimentKeys, ExperimentOverview, MetricPoint, MetricSummary,
     MigrationStatus, QueryResult, Series, Topic,

@@ -3,8 +3,9 @@
 
 use crate::Engine;
 use crate::experiment::{check_max_results, page};
+use crate::version_origin::{Origin, tell_logged_model};
 use branchline_core::{
-    Actor, Error, ModelVersion, Page, RegisteredModel, Result, Tag, limits, name, search,
+    Actor, Error, ModelId, ModelVersion, Page, RegisteredModel, Result, Tag, limits, name, search,
 };
 use branchline_store::NewVersionRow;
 
@@ -291,11 +292,12 @@ impl Engine {
         self.read(actor, move |view| view.version_by_alias(&name, &alias)).await
     }
 
-    /// Adds a version. A source `models:/name/version` (a copy) keeps that source, takes
-    /// the original's run, and loads from where the original does.
+    /// Adds a version. A source `models:/name/version` (a copy) or `models:/m-…` (a logged
+    /// model) stays as the source; the version takes the original's run, and loads from
+    /// where the original does. Its logged model is told in the same transaction.
     ///
     /// # Errors
-    /// There is no such model, or no such original.
+    /// There is no such model, logged model or original.
     pub async fn create_model_version(
         &self,
         actor: &Actor,
@@ -304,24 +306,20 @@ impl Engine {
         new.tags.iter().try_for_each(check_tag)?;
         self.durably(actor, move |tx, actor| {
             let model = tx.registered_model_row(&new.name)?;
-            let original = match copied_version(&new.source) {
-                Some((name, version)) => Some(tx.model_version(&name, version)?),
-                None => None,
-            };
-            let storage = original
-                .as_ref()
-                .map(|o| o.storage_location.clone().unwrap_or_else(|| o.source.clone()));
-            let inherited = original.and_then(|o| o.run_id);
+            let origin = Origin::of(tx, &new)?;
             let row = NewVersionRow {
                 source: &new.source,
-                storage_location: storage.as_deref(),
-                run_id: new.run_id.as_deref().filter(|id| !id.is_empty()).or(inherited.as_deref()),
+                storage_location: origin.storage_location.as_deref(),
+                run_id: origin.run_id.as_deref(),
                 run_link: new.run_link.as_deref(),
                 model_id: new.model_id.as_deref().filter(|id| !id.is_empty()),
                 description: new.description.as_deref(),
                 tags: &new.tags,
             };
             let version = tx.insert_model_version(actor, &model, &row)?;
+            if let Some(id) = row.model_id {
+                tell_logged_model(tx, actor, &ModelId::new(id), &new.name, version)?;
+            }
             tx.model_version(&new.name, version)
         })
         .await
@@ -480,24 +478,9 @@ impl Engine {
     }
 }
 
-/// `models:/name/3` names a version; `models:/m-…` and aliases do not.
-fn copied_version(source: &str) -> Option<(String, i64)> {
-    let (name, version) =
-        source.strip_prefix("models:/")?.trim_start_matches('/').rsplit_once('/')?;
-    Some((name.to_owned(), version.parse().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_copy_is_told_from_a_logged_model() {
-        assert_eq!(copied_version("models:/diabetes/3"), Some(("diabetes".into(), 3)));
-        assert_eq!(copied_version("models:/m-0123"), None);
-        assert_eq!(copied_version("models:/diabetes@champion"), None);
-        assert_eq!(copied_version("runs:/0123/model"), None);
-    }
 
     #[test]
     fn stages_are_case_insensitive() {

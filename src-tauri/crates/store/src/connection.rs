@@ -41,12 +41,11 @@ const WRITER: &str = "
 ";
 
 // case_sensitive_like: MLflow's LIKE tells upper from lower case; ILIKE lowers both.
-// mmap: reads copy nothing; the kernel drops what is not used.
+// No mmap: mapped pages would count as this process's memory.
 const READER: &str = "
     PRAGMA query_only = ON;
     PRAGMA case_sensitive_like = ON;
-    PRAGMA cache_size = -2000;
-    PRAGMA mmap_size = 268435456;
+    PRAGMA cache_size = -4000;
     PRAGMA temp_store = MEMORY;
 ";
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 /// Idle connections kept; more may be open while many read at once.
-const KEPT: usize = 8;
+const KEPT: usize = 4;
 
 pub(crate) struct Readers {
     path: PathBuf,

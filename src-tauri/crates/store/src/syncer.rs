@@ -74,6 +74,12 @@ impl Syncer {
     }
 }
 
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 struct Work {
     path: PathBuf,
     durability: Durability,

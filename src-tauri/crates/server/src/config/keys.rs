@@ -1,0 +1,185 @@
+//! Every setting there is, declared once: its name, type, default, help and the
+//! other names under which it is known. The template of `config.toml`, `config
+//! list` and the reference page are made from these declarations.
+
+use super::layer::Resolved;
+use super::value::{Form, LogFormat, Secret, Value};
+use branchline_core::Result;
+use branchline_engine::Durability;
+use std::path::PathBuf;
+
+/// What is known about a setting.
+#[derive(Debug)]
+pub struct Key {
+    /// `section.name`, its place in `config.toml`.
+    pub name: &'static str,
+    /// Lines of help; the first stands alone.
+    pub help: &'static [&'static str],
+    /// Its environment variable.
+    pub variable: &'static str,
+    /// The flag of `serve` that sets it.
+    pub flag: &'static str,
+    /// Its value when nothing says otherwise, as text.
+    pub default: &'static str,
+    /// Names in a stack's `.env` that mean the same; the first wins.
+    pub stack: &'static [&'static str],
+    /// How it stands in `config.toml`.
+    pub form: Form,
+    /// What is accepted.
+    pub accepts: &'static str,
+    /// Not shown, and not kept in `config.toml`.
+    pub secret: bool,
+    /// Refuses what is not accepted.
+    pub(super) check: fn(&str) -> Result<(), String>,
+}
+
+impl Key {
+    /// The section of `config.toml` and the name in it.
+    pub fn path(&self) -> (&'static str, &'static str) {
+        self.name.split_once('.').unwrap_or(("", self.name))
+    }
+
+    /// Finds a setting by its name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $help:literal])+
+        $field:ident: $type:ty = $default:literal,
+        $name:literal, $variable:literal, $flag:literal, [$($stack:literal),*] $(, $secret:ident)?;
+    )+) => {
+        /// The settings that are in force.
+        #[derive(Debug, Clone)]
+        #[non_exhaustive]
+        pub struct Config {
+            $($(#[doc = $help])+ pub $field: $type,)+
+        }
+
+        /// Every setting, in the order in which to show them.
+        pub static KEYS: &[Key] = &[$(Key {
+            name: $name,
+            help: &[$($help),+],
+            variable: $variable,
+            flag: $flag,
+            default: $default,
+            stack: &[$($stack),*],
+            form: <$type as Value>::FORM,
+            accepts: <$type as Value>::ACCEPTS,
+            secret: false $(|| settings!(@ $secret))?,
+            check: |text| <$type as Value>::read(text).map(drop),
+        }),+];
+
+        impl Config {
+            /// Reads every setting from the layer that has the last word on it.
+            pub(super) fn from_resolved(resolved: &Resolved) -> Result<Self> {
+                Ok(Self { $($field: resolved.read($name)?,)+ })
+            }
+        }
+    };
+    (@ secret) => { true };
+}
+
+settings! {
+    /// Address to listen on.
+    /// `127.0.0.1` is this machine only, over IPv4 and, where it exists, IPv6.
+    /// Any other address opens the server to the network.
+    host: String = "127.0.0.1",
+        "server.host", "BRANCHLINE_HOST", "--host", [];
+
+    /// Port to listen on; 0 takes any free one.
+    port: u16 = "5005",
+        "server.port", "BRANCHLINE_PORT", "--port", ["MLFLOW_PORT"];
+
+    /// Listen on a free port when the port is taken.
+    port_fallback: bool = "false",
+        "server.port_fallback", "BRANCHLINE_PORT_FALLBACK", "--port-fallback", [];
+
+    /// Let whoever can connect act as the owner, without a credential.
+    /// Every program of every user of this machine can then read and change everything.
+    /// Refused when listening beyond this machine.
+    no_auth: bool = "false",
+        "server.no_auth", "BRANCHLINE_NO_AUTH", "--no-auth", [];
+
+    /// Answer the APIs only, without the user interface.
+    api_only: bool = "false",
+        "server.api_only", "BRANCHLINE_API_ONLY", "--api-only", [];
+
+    /// Host names, beside those of this machine, under which the server may be called.
+    /// `name`, `name:port`, or with `*`. Requests for other hosts are refused.
+    allowed_hosts: Vec<String> = "",
+        "server.allowed_hosts", "BRANCHLINE_ALLOWED_HOSTS", "--allowed-hosts", ["DOMAIN"];
+
+    /// Origins whose web pages may call the server from another site.
+    cors_allowed_origins: Vec<String> = "",
+        "server.cors_allowed_origins", "BRANCHLINE_CORS_ALLOWED_ORIGINS", "--cors-allowed-origins",
+        ["BACKEND_CORS_ORIGINS", "FRONTEND_HOST"];
+
+    /// How far a write has gone when it is acknowledged.
+    /// `balanced`: metrics, params and tags survive the end of the process, and a power cut
+    /// costs at most 100 ms of them; everything else is on the disk.
+    /// `power-safe`: everything is on the disk.
+    /// `fast`: nothing waits for the disk; for throw-away work.
+    durability: Durability = "balanced",
+        "storage.durability", "BRANCHLINE_DURABILITY", "--durability", [];
+
+    /// Artifact root that new experiments get, as a URI or a folder.
+    /// Empty: the server keeps their artifacts itself.
+    default_artifact_root: Option<String> = "",
+        "artifacts.default_root", "BRANCHLINE_DEFAULT_ARTIFACT_ROOT", "--default-artifact-root", [];
+
+    /// Folder in which the server keeps artifacts.
+    /// Empty: `artifacts` in the data folder.
+    artifacts_destination: Option<PathBuf> = "",
+        "artifacts.destination", "BRANCHLINE_ARTIFACTS_DESTINATION", "--artifacts-destination", [];
+
+    /// Folders beside the data folder whose files may be shown as artifacts.
+    allowed_roots: Vec<PathBuf> = "",
+        "artifacts.allowed_roots", "BRANCHLINE_ALLOWED_ROOTS", "", [];
+
+    /// How much is logged: error, warn, info, debug or trace.
+    log_level: tracing::Level = "info",
+        "log.level", "BRANCHLINE_LOG_LEVEL", "--log-level", [];
+
+    /// How the log on stderr looks: text for people, json for log collectors.
+    /// The files in the data folder are always text.
+    log_format: LogFormat = "text",
+        "log.format", "BRANCHLINE_LOG_FORMAT", "--log-format", [];
+
+    /// How many daily log files are kept.
+    log_files: usize = "14",
+        "log.files", "BRANCHLINE_LOG_FILES", "", [];
+
+    /// E-mail of the owner of an empty database.
+    first_superuser: Option<String> = "",
+        "accounts.first_superuser", "BRANCHLINE_FIRST_SUPERUSER", "", ["FIRST_SUPERUSER"];
+
+    /// Password of the owner of an empty database.
+    first_superuser_password: Secret = "",
+        "accounts.first_superuser_password", "BRANCHLINE_FIRST_SUPERUSER_PASSWORD", "",
+        ["FIRST_SUPERUSER_PASSWORD"], secret;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_declaration_holds_together() {
+        for key in KEYS {
+            assert!((key.check)(key.default).is_ok(), "{}'s own default is refused", key.name);
+            assert!(key.variable.starts_with("BRANCHLINE_"), "{}", key.name);
+            assert!(key.name.split('.').count() == 2, "{} has no section", key.name);
+            assert!(key.help[0].trim().ends_with('.'), "{}: the first line stands alone", key.name);
+        }
+        for (n, key) in KEYS.iter().enumerate() {
+            for other in &KEYS[n + 1..] {
+                assert_ne!(key.name, other.name);
+                assert_ne!(key.variable, other.variable);
+                assert!(!key.stack.iter().any(|name| other.stack.contains(name)));
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! A whole server in this process: it owns the data folder, listens, serves, and
+//! closes in order. The command line and the desktop shell both start here.
+
+mod error;
+mod listen;
+
+pub use crate::platform::PortHolder;
+pub use error::HostError;
+
+use crate::config::Config;
+use crate::{ServerOptions, serve};
+use branchline_core::{Clock, Error, Result, SystemClock};
+use branchline_engine::home::DataDir;
+use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
+use branchline_engine::{Durability, Engine, EngineOptions};
+use listen::Place;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// How long a command that owns the folder for a moment is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the server may take to drain; it ends what is open by itself before.
+const LONGEST_DRAIN: Duration = Duration::from_secs(15);
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct HostOptions {
+    /// The data folder; made where it is missing.
+    pub data_dir: DataDir,
+    /// Address to listen on; any name of the loopback stands for both protocols.
+    pub host: String,
+    /// Port to listen on; 0 takes any free one.
+    pub port: u16,
+    /// Take another port when it is taken.
+    pub port_fallback: bool,
+    /// Whoever connects is the owner; only on the loopback.
+    pub no_auth: bool,
+    /// Do not serve the UI.
+    pub api_only: bool,
+    /// The window runs in this process.
+    pub desktop: bool,
+    /// Hosts beside the loopback names.
+    pub allowed_hosts: Vec<String>,
+    /// Origins whose pages may call from another site.
+    pub cors_origins: Vec<String>,
+    /// How far a write has gone when its caller is answered.
+    pub durability: Durability,
+    /// Where new experiments keep artifacts; the server itself when `None`.
+    pub default_artifact_root: Option<String>,
+    /// The folder behind `mlflow-artifacts:/`; in the data folder when `None`.
+    pub artifacts_destination: Option<PathBuf>,
+    /// Folders beside the data folder whose files may be shown.
+    pub allowed_roots: Vec<PathBuf>,
+    /// E-mail and password of the owner of an empty database.
+    pub first_superuser: Option<(String, String)>,
+    /// The program's version.
+    pub version: String,
+}
+
+impl HostOptions {
+    /// What the settings say, for the data folder that the environment names.
+    ///
+    /// # Errors
+    /// There is no home folder; half of the first superuser is missing; a relative
+    /// artifact folder that cannot be made absolute.
+    pub fn from_config(config: &Config, version: impl Into<String>) -> Result<Self> {
+        let mut allowed_roots = config.allowed_roots.clone();
+        let default_artifact_root = match &config.default_artifact_root {
+            Some(root) => Some(absolute_root(root, &mut allowed_roots)?),
+            None => None,
+        };
+        Ok(Self {
+            data_dir: DataDir::locate(None)?,
+            host: config.host.clone(),
+            port: config.port,
+            port_fallback: config.port_fallback,
+            no_auth: config.no_auth,
+            api_only: config.api_only,
+            desktop: false,
+            allowed_hosts: config.allowed_hosts.clone(),
+            cors_origins: config.cors_allowed_origins.clone(),
+            durability: config.durability,
+            default_artifact_root,
+            artifacts_destination: config.artifacts_destination.clone().map(absolute).transpose()?,
+            allowed_roots,
+            first_superuser: first_superuser(config)?,
+            version: version.into(),
+        })
+    }
+
+    fn engine_options(&self) -> EngineOptions {
+        EngineOptions {
+            data_dir: self.data_dir.root().to_owned(),
+            durability: self.durability,
+            clock: Arc::new(SystemClock),
+            default_artifact_root: self.default_artifact_root.clone(),
+            artifacts_destination: self.artifacts_destination.clone(),
+            allowed_roots: self.allowed_roots.clone(),
+        }
+    }
+
+    fn server_options(&self, secret: &str, url: &str, started_at: i64) -> ServerOptions {
+        ServerOptions {
+            no_auth: self.no_auth,
+            api_only: self.api_only,
+            desktop: self.desktop,
+            allowed_hosts: self.allowed_hosts.clone(),
+            cors_origins: self.cors_origins.clone(),
+            instance_secret: Some(secret.to_owned()),
+            version: self.version.clone(),
+            url: url.to_owned(),
+            data_dir: self.data_dir.root().to_owned(),
+            durability: self.durability.as_str().to_owned(),
+            started_at,
+            default_artifact_root: self.default_artifact_root.clone(),
+        }
+    }
+}
+
+/// A folder given as a root is made absolute and may be read; a URI stays.
+fn absolute_root(root: &str, allowed_roots: &mut Vec<PathBuf>) -> Result<String> {
+    // One letter before the colon is a Windows drive.
+    if root.split_once(':').is_some_and(|(scheme, _)| scheme.len() > 1) {
+        return Ok(root.to_owned());
+    }
+    let folder = absolute(PathBuf::from(root))?;
+    allowed_roots.push(folder.clone());
+    Ok(folder.to_string_lossy().into_owned())
+}
+
+fn absolute(path: PathBuf) -> Result<PathBuf> {
+    std::path::absolute(&path).map_err(|cause| {
+        Error::invalid(format!("'{}' is no folder.", path.display())).source(cause)
+    })
+}
+
+fn first_superuser(config: &Config) -> Result<Option<(String, String)>> {
+    let password = config.first_superuser_password.expose();
+    match (&config.first_superuser, password.is_empty()) {
+        (Some(email), false) => Ok(Some((email.clone(), password.to_owned()))),
+        (None, true) => Ok(None),
+        (Some(_), true) => Err(Error::invalid("FIRST_SUPERUSER is set without its password.")
+            .hint("Set FIRST_SUPERUSER_PASSWORD too, or neither.")),
+        (None, false) => Err(Error::invalid("FIRST_SUPERUSER_PASSWORD is set without a user.")
+            .hint("Set FIRST_SUPERUSER to an e-mail address too, or neither.")),
+    }
+}
+
+/// A server that answers.
+pub struct Host {
+    url: String,
+    secret: String,
+    engine: Engine,
+    data_dir: DataDir,
+    stop: CancellationToken,
+    ended: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+    // Last, so that the folder is free only after everything else is gone.
+    lock: OwnerLock,
+}
+
+impl Host {
+    /// Takes the data folder, opens it, listens and serves.
+    ///
+    /// # Errors
+    /// The folder has an owner; the port is taken; the database cannot be opened.
+    pub async fn start(options: HostOptions) -> Result<Self, HostError> {
+        let started_at = SystemClock.now_ms();
+        let place = Place::find(&options.host).await?;
+        if options.no_auth && !place.is_loopback() {
+            return Err(Error::invalid(format!(
+                "Listening on {} without credentials would let everybody on the network act as the owner.",
+                options.host
+            ))
+            .hint("Listen on 127.0.0.1, or leave out --no-auth.")
+            .into());
+        }
+        let mut lock = own(&options.data_dir).await?;
+        options.data_dir.create()?;
+        let (listeners, port) = place.listen(options.port, options.port_fallback).await?;
+        let url = place.url(port);
+        let engine = open(options.engine_options()).await?;
+        if let Some((email, password)) = &options.first_superuser
+            && engine.claim_owner(email, password).await?
+        {
+            tracing::info!(user.email = %email, "the owner was made from FIRST_SUPERUSER");
+        }
+        let secret = hex(&rand::random::<[u8; 32]>());
+        let info = InstanceInfo {
+            url: url.clone(),
+            pid: std::process::id(),
+            started_at,
+            version: options.version.clone(),
+            secret: secret.clone(),
+        };
+        let server_options = options.server_options(&secret, &url, started_at);
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        let server =
+            spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
+        lock.publish(&info).map_err(|cause| {
+            Error::internal(format!("Cannot write instance.json: {cause}.")).source(cause)
+        })?;
+        tracing::info!(
+            server.url = %url,
+            data.dir = %options.data_dir.root().display(),
+            durability = options.durability.as_str(),
+            "listening"
+        );
+        Ok(Self { url, secret, engine, data_dir: options.data_dir, stop, ended, server, lock })
+    }
+
+    /// Where it answers, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The bearer secret of `instance.json`.
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// The engine behind it.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The data folder.
+    pub fn data_dir(&self) -> &DataDir {
+        &self.data_dir
+    }
+
+    /// A link that signs a browser in as the owner, once, within `lives`.
+    pub fn sign_in_url(&self, lives: Duration) -> String {
+        format!("{}/#/signin?secret={}", self.url, self.engine.issue_sign_in_secret_for(lives))
+    }
+
+    /// Waits until the server ended by itself, asked to over HTTP.
+    pub async fn stopped(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// Stops accepting, lets open requests end, writes the log back into the
+    /// database, closes it and frees the folder.
+    ///
+    /// # Errors
+    /// When the server had failed.
+    pub async fn shutdown(self) -> Result<()> {
+        self.stop.cancel();
+        let server = self.server;
+        let abort = server.abort_handle();
+        let outcome = tokio::time::timeout(LONGEST_DRAIN, server).await;
+        abort.abort();
+        self.engine.close().await;
+        drop(self.lock);
+        tracing::info!("closed");
+        match outcome {
+            Ok(Ok(Ok(()))) => Ok(()),
+            Ok(Ok(Err(cause))) => {
+                Err(Error::internal(format!("The server failed: {cause}.")).source(cause))
+            }
+            Ok(Err(cause)) => Err(Error::internal("The server failed.").source(cause)),
+            Err(_elapsed) => {
+                tracing::warn!("open requests were cut off");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// Takes the folder's lock. A command that has it for a moment is waited for; a
+/// server is not.
+async fn own(data_dir: &DataDir) -> Result<OwnerLock, LockError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match OwnerLock::acquire(data_dir) {
+            Err(LockError::InUse { info: None, .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Opens the engine where it may take its time: a migration can be long.
+async fn open(options: EngineOptions) -> Result<Engine> {
+    tokio::task::spawn_blocking(|| Engine::open(options))
+        .await
+        .map_err(|cause| Error::internal("The database could not be opened.").source(cause))?
+}
+
+fn spawn(
+    listeners: Vec<TcpListener>,
+    engine: Engine,
+    options: ServerOptions,
+    stop: CancellationToken,
+    ended: CancellationToken,
+) -> JoinHandle<std::io::Result<()>> {
+    tokio::spawn(async move {
+        let _ended = ended.drop_guard();
+        serve(listeners, engine, options, stop.cancelled_owned()).await
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

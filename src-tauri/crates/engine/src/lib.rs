@@ -52,7 +52,7 @@ pub struct EngineOptions {
     pub default_artifact_root: Option<String>,
     /// The folder behind `mlflow-artifacts:/`; `<data_dir>/artifacts` when `None`.
     pub artifacts_destination: Option<PathBuf>,
-    /// Folders under which `file:` locations are served, beside the data folder.
+    /// Folders under which `file:` locations are served, beside the artifact folder.
     pub allowed_roots: Vec<PathBuf>,
 }
 
@@ -91,10 +91,8 @@ impl Engine {
             Store::open(&data_dir.join("branchline.db"), durability, Arc::clone(&clock), |tx| {
                 seed(tx, &artifact_root)
             })?;
-        let mut allowed_roots = options.allowed_roots;
-        allowed_roots.push(data_dir.clone());
         let root = options.artifacts_destination.unwrap_or_else(|| data_dir.join("artifacts"));
-        let artifacts = Artifacts::new(root, allowed_roots, durability != Durability::Fast);
+        let artifacts = Artifacts::new(root, options.allowed_roots, durability != Durability::Fast);
         Ok(Self {
             inner: Arc::new(Inner {
                 store,

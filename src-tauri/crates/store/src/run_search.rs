@@ -289,7 +289,9 @@ fn attribute_test(attribute: RunAttribute, condition: &Condition<RunField>) -> S
     if let (RunAttribute::Status, Op::Eq, Literal::Text(text)) =
         (attribute, condition.op, &condition.value)
     {
-        let number = RunStatus::parse(text).map_or(-1, RunStatus::number);
+        // As in MLflow, a status is written as it stands.
+        let known = RunStatus::ALL.into_iter().find(|status| status.as_str() == text);
+        let number = known.map_or(-1, RunStatus::number);
         return Sql::with("r.status = ?", [number.into()]);
     }
     query::compare(attribute_sql(attribute), condition.op, &condition.value)

@@ -85,6 +85,7 @@ fn build(arguments: &Arguments) -> Result<tauri::App, Box<dyn std::error::Error>
 /// Finds or starts the server and opens the window on it; without either, the
 /// app says why and ends.
 async fn open(app: AppHandle, config: server::Config, data_dir: server::DataDir) {
+    server::log(&app, &config, &data_dir);
     let running = match server::find_or_start(&app, config, data_dir).await {
         Ok(running) => running,
         Err(code) => return app.exit(code),

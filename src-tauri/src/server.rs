@@ -3,6 +3,7 @@
 
 use branchline_engine::instance::InstanceInfo;
 use branchline_server::host::{Host, HostError, HostOptions};
+use branchline_server::logs::{self, LogOptions};
 use tauri::{AppHandle, Manager};
 use tauri_plugin_dialog::{DialogExt, MessageDialogButtons, MessageDialogKind};
 use tokio::sync::oneshot;
@@ -34,6 +35,22 @@ impl Running {
     }
 }
 
+/// Begins to log, on stderr and into the data folder; a guest's few lines go there too.
+pub(crate) fn log(app: &AppHandle, config: &Config, data_dir: &DataDir) {
+    let options = LogOptions {
+        dir: Some(data_dir.logs()),
+        level: config.log_level,
+        format: config.log_format,
+        stderr: true,
+        max_files: config.log_files,
+    };
+    match data_dir.create().and_then(|()| logs::init(&options)) {
+        // What waits in it is written when the app ends.
+        Ok(guard) => drop(app.manage(guard)),
+        Err(error) => eprintln!("Branchline does not log: {error}"),
+    }
+}
+
 /// Starts the server, or finds the one that owns the data folder. When neither is
 /// possible the person has been told, and the answer is the exit code.
 pub(crate) async fn find_or_start(
@@ -44,7 +61,9 @@ pub(crate) async fn find_or_start(
     app.manage(data_dir.clone());
     let mut options = match HostOptions::from_config(&config, VERSION) {
         Ok(options) => options,
-        Err(error) => return Err(fail(app, "The settings cannot be used.", error.to_string()).await),
+        Err(error) => {
+            return Err(fail(app, "The settings cannot be used.", error.to_string()).await);
+        }
     };
     options.data_dir = data_dir;
     options.desktop = true;
@@ -58,7 +77,10 @@ pub(crate) async fn find_or_start(
                 }
                 options.port = 0;
             }
-            Err(error) => return Err(fail(app, "The server cannot start.", error.to_string()).await),
+            Err(error) => {
+                let hint = error.hint().map(|hint| format!("\n\n{hint}")).unwrap_or_default();
+                return Err(fail(app, "The server cannot start.", format!("{error}{hint}")).await);
+            }
         }
     }
 }
@@ -99,7 +121,7 @@ async fn greet(info: &InstanceInfo) -> Result<Session, SessionError> {
 
 async fn use_another_port(app: &AppHandle, error: &HostError) -> bool {
     let detail = format!(
-        "{error}.\n\nBranchline can listen on another port this time. Scripts that use the \
+        "{error}\n\nBranchline can listen on another port this time. Scripts that use the \
          usual address will then not find it."
     );
     let (answer, answered) = oneshot::channel();
@@ -128,13 +150,9 @@ async fn fail(app: &AppHandle, what: &str, error: String) -> i32 {
 pub(crate) async fn explain(app: &AppHandle, what: &str, detail: &str) {
     eprintln!("{what} {detail}");
     let (answer, answered) = oneshot::channel();
-    app.dialog()
-        .message(detail)
-        .title(what)
-        .kind(MessageDialogKind::Error)
-        .show(move |_| {
-            let _ = answer.send(());
-        });
+    app.dialog().message(detail).title(what).kind(MessageDialogKind::Error).show(move |_| {
+        let _ = answer.send(());
+    });
     // An app without dialogs has told it on stderr.
     let _ = answered.await;
 }

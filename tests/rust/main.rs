@@ -1,0 +1,5 @@
+//! The whole program from outside: the real binary, killed, restarted and listened to.
+
+mod arrows;
+mod crash;
+mod live;

@@ -1,0 +1,130 @@
+//! Connecting a Python client to this server.
+
+use super::extract::Json;
+use crate::auth::{Caller, OnThisMachine, over_tls};
+use crate::connect::{credentials_path, has_foreign_credentials, write_credentials};
+use crate::error::{ApiResult, Failure};
+use crate::hosts::is_loopback_name;
+use crate::state::AppState;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use branchline_core::{Error, ErrorCode, Result, Scope};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(connect))
+}
+
+/// Whether to write the credentials file, too.
+#[derive(Debug, Deserialize, ToSchema)]
+struct Connect {
+    /// Put the token into `~/.mlflow/credentials` on the server's machine. MLflow's
+    /// client uses that file for every server.
+    #[serde(default)]
+    write: bool,
+    /// Replace an entry that somebody else wrote.
+    #[serde(default)]
+    force: bool,
+}
+
+/// What a client needs.
+#[derive(Debug, Serialize, ToSchema)]
+struct Connected {
+    tracking_uri: String,
+    username: String,
+    token: String,
+    environment: Environment,
+    /// Python to paste.
+    snippet: String,
+    /// The file that was written; MLflow's client uses it for every server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials_path: Option<String>,
+    written: bool,
+}
+
+/// Environment variables that MLflow's client reads.
+#[derive(Debug, Serialize, ToSchema)]
+struct Environment {
+    #[serde(rename = "MLFLOW_TRACKING_URI")]
+    tracking_uri: String,
+    #[serde(rename = "MLFLOW_TRACKING_TOKEN")]
+    token: String,
+}
+
+/// Mints a token that can log, and says how to use it.
+#[utoipa::path(
+    post,
+    path = "/api/v1/connect",
+    tag = "account",
+    request_body = Connect,
+    responses((status = 200, description = "What a client needs.", body = Connected), Failure)
+)]
+async fn connect(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+    OnThisMachine(local): OnThisMachine,
+    headers: HeaderMap,
+    Json(body): Json<Connect>,
+) -> ApiResult<Json<Connected>> {
+    let path = if body.write { Some(writable_path(local, actor.scope)?) } else { None };
+    if let Some(path) = &path
+        && !body.force
+        && has_foreign_credentials(path)
+    {
+        return Err(foreign(path).into());
+    }
+    let url = address(&state, &headers);
+    let connection = crate::connect::connect(&state.engine, &actor, &url).await?;
+    if let Some(path) = path.clone() {
+        let connection = connection.clone();
+        tokio::task::spawn_blocking(move || write_credentials(&path, &connection, body.force))
+            .await
+            .map_err(|e| Error::internal("The credentials file was not written.").source(e))??;
+    }
+    Ok(Json(Connected {
+        environment: Environment {
+            tracking_uri: connection.tracking_uri.clone(),
+            token: connection.token.clone(),
+        },
+        snippet: connection.snippet(),
+        tracking_uri: connection.tracking_uri,
+        username: connection.username,
+        token: connection.token,
+        written: path.is_some(),
+        credentials_path: path.map(|path| path.display().to_string()),
+    }))
+}
+
+fn writable_path(local: bool, scope: Scope) -> Result<PathBuf> {
+    if !local || scope != Scope::Admin {
+        return Err(Error::denied(
+            "The credentials file is on the server's machine; only its owner may have it written, \
+             from there.",
+        )
+        .hint("Use the environment variables, or run `branchline connect --write`."));
+    }
+    credentials_path()
+}
+
+/// Said before a token is minted that nobody would know.
+fn foreign(path: &Path) -> Error {
+    Error::new(
+        ErrorCode::ResourceConflict,
+        format!("'{}' holds the user name or password of another server.", path.display()),
+    )
+    .hint("Use the environment variables instead, or replace the entry.")
+}
+
+/// The address by which the caller reaches this server.
+fn address(state: &AppState, headers: &HeaderMap) -> String {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if host.is_empty() || is_loopback_name(host) {
+        return state.options.url.clone();
+    }
+    let scheme = if over_tls(headers) { "https" } else { "http" };
+    format!("{scheme}://{host}")
+}

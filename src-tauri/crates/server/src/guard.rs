@@ -1,0 +1,211 @@
+//! What every request passes, once and in this order: `Host`, `Origin`, credential,
+//! handler. Also catches a handler's panic, sets the security headers and traces.
+
+use crate::auth::{self, Caller};
+use crate::error::{ApiError, report, status};
+use crate::state::AppState;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use branchline_core::{Error, ErrorCode};
+use futures_util::FutureExt;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+/// Routes that answer without a credential: method (any when absent) and pattern.
+/// The UI's files are public too; they are the router's fallback.
+pub const PUBLIC: [(Option<Method>, &str); 5] = [
+    (None, "/health"),
+    (None, "/version"),
+    (Some(Method::POST), "/api/v1/session"),
+    (Some(Method::GET), "/api/v1/openapi.json"),
+    // Takes its credential in the first message, too.
+    (Some(Method::GET), "/api/v1/events"),
+];
+
+/// The middleware around all routes.
+pub(crate) async fn guard(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let trace = Trace::begin(&request);
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let own_api = request.uri().path().starts_with("/api/v1/");
+    let mut response = match admit(&state, &mut request).await {
+        Ok(()) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(response) => response,
+            Err(panic) => failure(own_api, panicked(panic.as_ref())),
+        },
+        Err(Refusal::Answer(response)) => response,
+        Err(Refusal::Error(error)) => failure(own_api, error),
+    };
+    harden(response.headers_mut());
+    if let Some(origin) = origin {
+        share(&state, &origin, response.headers_mut());
+    }
+    state.answers.count(response.status());
+    trace.end(response.status());
+    response
+}
+
+enum Refusal {
+    Answer(Response),
+    Error(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+async fn admit(state: &AppState, request: &mut Request) -> Result<(), Refusal> {
+    if request.uri().path() == "/health" {
+        return Ok(());
+    }
+    let host = own_host(state, request.headers())?;
+    check_origin(state, request, host)?;
+    let Some(route) = request.extensions().get::<MatchedPath>() else { return Ok(()) };
+    if is_public(request.method(), route.as_str()) {
+        return Ok(());
+    }
+    let actor = auth::identify(state, request.headers()).await?.ok_or_else(auth::missing)?;
+    request.extensions_mut().insert(Caller(actor));
+    Ok(())
+}
+
+/// Whether a route answers without a credential.
+pub fn is_public(method: &Method, route: &str) -> bool {
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    PUBLIC
+        .iter()
+        .any(|(only, path)| *path == route && only.as_ref().is_none_or(|only| only == method))
+}
+
+fn own_host<'r>(state: &AppState, headers: &'r HeaderMap) -> Result<&'r str, Refusal> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if hosts.next().is_none() && state.hosts.allows(host) {
+        return Ok(host);
+    }
+    Err(Refusal::Answer(forbidden(
+        "Invalid Host header: this server does not go by that name. If it should, start it with \
+         --allowed-hosts and the name.",
+    )))
+}
+
+fn check_origin(state: &AppState, request: &Request, host: &str) -> Result<(), Refusal> {
+    let headers = request.headers();
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().unwrap_or_default();
+    if request.method() == Method::OPTIONS
+        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    {
+        return Err(Refusal::Answer(preflight(state, origin, headers)));
+    }
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        && !headers.contains_key(header::UPGRADE);
+    if safe || state.hosts.allows_origin(origin, host) {
+        return Ok(());
+    }
+    Err(Refusal::Answer(forbidden(
+        "Cross-origin request blocked: pages of other sites may not do this. To allow one, start \
+         the server with --cors-allowed-origins and the page's origin.",
+    )))
+}
+
+fn preflight(state: &AppState, origin: &str, headers: &HeaderMap) -> Response {
+    if !state.hosts.allows_foreign(origin) {
+        return forbidden("Cross-origin request blocked.");
+    }
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let answer = response.headers_mut();
+    answer.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE"),
+    );
+    if let Some(asked) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    }
+    answer.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    response
+}
+
+/// Lets a page of an origin that was allowed by name read the answer.
+fn share(state: &AppState, origin: &HeaderValue, headers: &mut HeaderMap) {
+    if origin.to_str().is_ok_and(|text| state.hosts.allows_foreign(text)) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+}
+
+fn harden(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+}
+
+fn forbidden(text: &'static str) -> Response {
+    let kind = (header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    (StatusCode::FORBIDDEN, [kind], Body::from(text)).into_response()
+}
+
+/// A failure outside of any handler, in the words of the surface that was called.
+fn failure(own_api: bool, error: Error) -> Response {
+    if own_api {
+        return ApiError(error).into_response();
+    }
+    let error = report(error);
+    let body = axum::Json(serde_json::json!({
+        "error_code": error.code.as_str(),
+        "message": error.message,
+    }));
+    let mut response = (status(&error), body).into_response();
+    if error.code == ErrorCode::Unauthenticated {
+        let scheme = HeaderValue::from_static("Basic realm=\"Branchline\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+    }
+    response
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let words = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    Error::internal("The server made a mistake; its log says more.")
+        .source(format!("a handler panicked: {words}"))
+}
+
+/// One line per request at debug level; costs nothing when nobody listens.
+struct Trace(Option<(Instant, Method, Option<MatchedPath>)>);
+
+impl Trace {
+    fn begin(request: &Request) -> Self {
+        Self(tracing::enabled!(tracing::Level::DEBUG).then(|| {
+            let route = request.extensions().get::<MatchedPath>().cloned();
+            (Instant::now(), request.method().clone(), route)
+        }))
+    }
+
+    fn end(self, status: StatusCode) {
+        let Some((began, method, route)) = self.0 else { return };
+        let route = route.as_ref().map_or("(ui)", MatchedPath::as_str);
+        let elapsed_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::debug!(
+            http.method = %method,
+            http.route = route,
+            http.status = status.as_u16(),
+            http.elapsed_us = elapsed_us,
+            "{method} {route} answered {}",
+            status.as_u16()
+        );
+    }
+}

@@ -1,0 +1,231 @@
+//! One topic that one socket listens to: what marks it, and reading what is new.
+
+use super::protocol::{Changed, Empty, Points, Told};
+use crate::api::wire::Number;
+use branchline_core::event::{Cursor, Event, EventKind};
+use branchline_core::{Actor, Error, ExperimentId, Result, RunId};
+use branchline_engine::{Change, Engine, Topic};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Most points of one metric in a frame; a client further behind reads its chart anew.
+const MOST_POINTS: usize = 5_000;
+
+/// A topic, and how far its listener has come.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    topic: Topic,
+    cursor: Cursor,
+    /// When to read what is new; nothing is new when absent.
+    due: Option<Instant>,
+    /// Not before this, so that frames coalesce.
+    rested: Instant,
+    /// Files came or went; the change log does not tell that.
+    files: bool,
+    /// A notice about files may have been lost.
+    lost: bool,
+}
+
+/// What to send.
+#[derive(Debug)]
+pub(super) enum Update {
+    /// Changes up to the cursor.
+    Tell(Cursor, Vec<Told>),
+    /// Read everything again and go on from the cursor.
+    Resync(Cursor),
+}
+
+impl Subscription {
+    /// A subscription that goes on from `after`; what is new since is due at once.
+    pub(super) fn resumed(topic: Topic, after: Cursor) -> Self {
+        let now = Instant::now();
+        Self { topic, cursor: after, due: Some(now), rested: now, files: false, lost: false }
+    }
+
+    /// A subscription to what comes after `cursor`.
+    pub(super) fn fresh(topic: Topic, cursor: Cursor) -> Self {
+        Self { due: None, ..Self::resumed(topic, cursor) }
+    }
+
+    /// When to read what is new.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Notes an event, if it is about the topic.
+    pub(super) fn notice(&mut self, event: &Event) {
+        if let (Topic::Run(id), EventKind::Artifacts(run, _)) = (&self.topic, &event.kind) {
+            if id == run {
+                self.files = true;
+                self.mark();
+            }
+        } else if is_about(&self.topic, &event.kind) {
+            self.mark();
+        }
+    }
+
+    /// Notes that events were lost. The change log still has what they told, except
+    /// about files.
+    pub(super) fn lagged(&mut self) {
+        self.lost |= matches!(self.topic, Topic::Run(_));
+        self.mark();
+    }
+
+    fn mark(&mut self) {
+        self.due.get_or_insert_with(|| self.rested.max(Instant::now()));
+    }
+
+    fn rest(&self) -> Duration {
+        Duration::from_millis(if matches!(self.topic, Topic::RunMetrics(_)) { 100 } else { 250 })
+    }
+
+    /// Reads what is new and moves the cursor.
+    pub(super) async fn update(
+        &mut self,
+        engine: &Engine,
+        actor: &Actor,
+    ) -> Result<Option<Update>> {
+        // Before reading, so that what comes meanwhile marks it again.
+        self.due = None;
+        let files = std::mem::take(&mut self.files);
+        let lost = std::mem::take(&mut self.lost);
+        let changes = engine.changes_after(actor, self.topic.clone(), self.cursor).await?;
+        self.rested = Instant::now() + self.rest();
+        self.cursor = changes.cursor;
+        if changes.resync || lost {
+            return Ok(Some(Update::Resync(self.cursor)));
+        }
+        let mut told = Vec::new();
+        if !changes.items.is_empty() {
+            match self.read(engine, actor, changes.items).await? {
+                Some(news) => told.push(news),
+                None => return Ok(Some(Update::Resync(self.cursor))),
+            }
+        }
+        if files {
+            told.push(Told::Artifacts(Empty {}));
+        }
+        Ok((!told.is_empty()).then_some(Update::Tell(self.cursor, told)))
+    }
+
+    /// The changes in the words of the topic; nothing when they are too many.
+    async fn read(
+        &self,
+        engine: &Engine,
+        actor: &Actor,
+        changes: Vec<Change>,
+    ) -> Result<Option<Told>> {
+        Ok(Some(match &self.topic {
+            Topic::Experiments => Told::Changed(Changed::Experiments {
+                experiment_ids: named(changes, |change| match change {
+                    Change::Experiment(id) => Some(id.to_string()),
+                    _ => None,
+                }),
+            }),
+            Topic::Experiment(_) => Told::Runs {
+                run_ids: named(changes, |change| match change {
+                    Change::Run(id) => Some(id.to_string()),
+                    _ => None,
+                }),
+            },
+            Topic::Run(_) => Told::Changed(Changed::Itself(Empty {})),
+            Topic::Models => Told::Changed(Changed::Models {
+                names: named(changes, |change| match change {
+                    Change::Model(name) => name,
+                    _ => None,
+                }),
+            }),
+            Topic::RunMetrics(id) => return points(engine, actor, id, changes).await,
+        }))
+    }
+}
+
+fn named(changes: Vec<Change>, name: impl Fn(Change) -> Option<String>) -> Vec<String> {
+    changes.into_iter().filter_map(name).collect()
+}
+
+async fn points(
+    engine: &Engine,
+    actor: &Actor,
+    id: &RunId,
+    changes: Vec<Change>,
+) -> Result<Option<Told>> {
+    let mut read = Vec::new();
+    for change in changes {
+        let Change::Metric { key, from_step, to_step } = change else { continue };
+        let range = Some((from_step, to_step));
+        let series =
+            engine.metric_series(actor, std::slice::from_ref(id), &key, MOST_POINTS, range).await?;
+        for one in series {
+            if one.sampled {
+                return Ok(None);
+            }
+            read.push(Points {
+                key: one.key,
+                steps: one.steps,
+                timestamps: one.timestamps,
+                values: one.values.into_iter().map(Number).collect(),
+            });
+        }
+    }
+    Ok(Some(Told::Points { series: read }))
+}
+
+/// Whether an event is about a topic.
+fn is_about(topic: &Topic, kind: &EventKind) -> bool {
+    match (topic, kind) {
+        (
+            Topic::Experiments,
+            EventKind::Experiment(_) | EventKind::Run(..) | EventKind::Metrics(..),
+        ) => true,
+        (Topic::Experiment(id), EventKind::Run(_, of) | EventKind::Metrics(_, of)) => id == of,
+        (Topic::Run(id), EventKind::Run(run, _) | EventKind::Metrics(run, _)) => id == run,
+        (Topic::RunMetrics(id), EventKind::Metrics(run, _)) => id == run,
+        (Topic::Models, EventKind::RegisteredModel(_)) => true,
+        _ => false,
+    }
+}
+
+/// Reads a topic's name.
+pub(super) fn parse_topic(text: &str) -> Result<Topic> {
+    let parts: Vec<&str> = text.split('/').collect();
+    match parts.as_slice() {
+        ["experiments"] => Ok(Topic::Experiments),
+        ["experiment", id] => Ok(Topic::Experiment(id.parse::<ExperimentId>()?)),
+        ["run", id] => Ok(Topic::Run(RunId::new(*id))),
+        ["run", id, "metrics"] => Ok(Topic::RunMetrics(RunId::new(*id))),
+        ["models"] => Ok(Topic::Models),
+        _ => Err(Error::invalid(format!("There is no topic '{text}'."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: EventKind) -> Event {
+        Event { seq: 1, kind }
+    }
+
+    #[test]
+    fn topics_are_read_by_name() {
+        assert_eq!(parse_topic("experiment/7").unwrap(), Topic::Experiment(ExperimentId(7)));
+        assert_eq!(parse_topic("run/a/metrics").unwrap(), Topic::RunMetrics(RunId::new("a")));
+        for odd in ["", "run", "experiment/x", "run/a/points", "models/a"] {
+            assert!(parse_topic(odd).is_err(), "{odd} is no topic");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_events_about_the_topic_make_it_due() {
+        let start = Cursor { epoch: 1, seq: 0 };
+        let mut metrics = Subscription::fresh(Topic::RunMetrics(RunId::new("a")), start);
+        metrics.notice(&event(EventKind::Run(RunId::new("a"), ExperimentId(1))));
+        metrics.notice(&event(EventKind::Metrics(RunId::new("b"), ExperimentId(1))));
+        assert!(metrics.due().is_none());
+        metrics.notice(&event(EventKind::Metrics(RunId::new("a"), ExperimentId(1))));
+        let first = metrics.due().expect("points came");
+        metrics.notice(&event(EventKind::Metrics(RunId::new("a"), ExperimentId(1))));
+        assert_eq!(metrics.due(), Some(first), "more points do not put it off");
+    }
+}

@@ -1,0 +1,3 @@
+//! The server over real sockets, with a real engine on a temporary folder.
+
+mod openapi;

@@ -15,6 +15,8 @@ FILES = {
     "/usr/share/applications/Branchline.desktop",
     "/usr/share/icons/hicolor/32x32/apps/branchline-desktop.png",
     "/usr/share/icons/hicolor/128x128/apps/branchline-desktop.png",
+    "/usr/share/icons/hicolor/scalable/apps/branchline-desktop.svg",
+    "/usr/share/doc/branchline/copyright",
 }
 
 

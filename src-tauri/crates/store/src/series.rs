@@ -63,12 +63,31 @@ impl View<'_> {
             total: extent.total,
             sampled: false,
         };
-        if extent.total <= READ_WHOLE {
+        if extent.total <= READ_WHOLE || self.is_short(run, name, (from, to), max_points)? {
             self.read_whole(run, name, (from, to), max_points, &mut series)?;
         } else {
             self.read_by_seeking(run, name, (from, to), max_points, &mut series)?;
         }
         Ok(Some(series))
+    }
+
+    /// Whether the range holds at most `max_points`: asked without counting further.
+    fn is_short(
+        &self,
+        run: i64,
+        name: i64,
+        (from, to): (i64, i64),
+        max_points: usize,
+    ) -> StoreResult<bool> {
+        let most = i64::try_from(max_points).unwrap_or(i64::MAX - 1);
+        let count: i64 = self
+            .connection
+            .prepare_cached(
+                "SELECT count(*) FROM (SELECT 1 FROM metric
+                 WHERE run_id = ?1 AND key = ?2 AND step BETWEEN ?3 AND ?4 LIMIT ?5)",
+            )?
+            .query_row(params![run, name, from, to, most + 1], |row| row.get(0))?;
+        Ok(count <= most)
     }
 
     fn extent(&self, run: i64, name: i64) -> StoreResult<Option<Extent>> {

@@ -92,6 +92,7 @@ async fn long_curves_are_sampled_from_end_to_end() {
         .unwrap()
         .remove(0);
     assert_eq!((part.steps[0], *part.steps.last().unwrap()), (100, 200));
+    assert_eq!((part.steps.len(), part.sampled), (101, false), "a short stretch is whole");
 }
 
 #[tokio::test]

@@ -1,0 +1,54 @@
+//! W6: a history of a hundred thousand points, whole and sampled for a chart.
+
+use crate::options::Options;
+use crate::stats::Times;
+use crate::subject::{Subject, point};
+use crate::table::{Row, Table, Target};
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
+    if !options.wants("W6") {
+        return Ok(());
+    }
+    let points = options.count(100_000);
+    let ours = Subject::ours(options, "ours-history")?;
+    let mut connection = ours.connect()?;
+    let (run, _) = ours.create_run(&mut connection)?;
+    for first in (0..points).step_by(1000) {
+        let metrics: Vec<Value> = (first..first + 1000).map(|step| point("loss", step as i64)).collect();
+        connection.call(&ours.post("/runs/log-batch", &json!({"run_id": run, "metrics": metrics})))?;
+    }
+    let whole = whole(&ours, &run, points, 10)?;
+    let body = json!({"run_ids": [run], "keys": ["loss"], "max_points": 320}).to_string();
+    let request = ours.request("POST", "/api/v1/metrics/series", "application/json", body.as_bytes());
+    connection.call(&request)?;
+    let sampled = Times::of(options.count(100), |_| connection.call(&request).map(drop))?.median();
+    ours.stop()?;
+    let (mut peer_whole, mut peer_sampled) = (None, None);
+    if let Some(peer) = Subject::peer(options, "peer-history")? {
+        let run = crate::fill::peer_history(&peer.database(), points)?;
+        peer_whole = Some(self::whole(&peer, &run, points, 1)?);
+        let path = format!(
+            "/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&max_results=320"
+        );
+        let (request, mut connection) = (peer.get(&path), peer.connect()?);
+        peer_sampled = Some(Times::of(5, |_| connection.call(&request).map(drop))?.median());
+    }
+    let row = |what, unit, most, ours, peer| Row {
+        workload: "W6", what, unit, target: Target::AtMost(most), durability: "read", ours, peer, limit: None,
+    };
+    // A quick run reads a tenth of the points, so it has a tenth of the time.
+    table.add(row("whole history of 100k points", "s", 0.07 * points as f64 / 1e5, whole, peer_whole));
+    table.add(row("sampled to 320 points", "ms", 5.0, sampled, peer_sampled));
+    Ok(())
+}
+
+fn whole(subject: &Subject, run: &str, points: usize, count: usize) -> Result<f64> {
+    let request = subject.get(&format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss"));
+    let mut connection = subject.connect()?;
+    let answer: Value = serde_json::from_slice(connection.call(&request)?)?;
+    let got = answer["metrics"].as_array().map_or(0, Vec::len);
+    ensure!(got == points, "{got} of {points} points");
+    Ok(Times::of(count, |_| connection.call(&request).map(drop))?.median() / 1e3)
+}

@@ -1,0 +1,47 @@
+//! The load generator: the workloads of the benchmark table, run in turn against our
+//! release binary, a tuned `mlflow server` and the limits of this machine.
+
+mod artifacts;
+mod fill;
+mod history;
+mod http;
+mod limits;
+mod logging;
+mod options;
+mod registry;
+mod search;
+mod start;
+mod stats;
+mod subject;
+mod table;
+
+use anyhow::Result;
+use options::Options;
+use std::process::ExitCode;
+use table::Table;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments.first().map(String::as_str) {
+        Some("floor") => limits::serve_floor(),
+        _ => Options::parse(&arguments).and_then(|options| run(&options)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> Result<()> {
+    let mut table = Table::new(options);
+    start::measure(options, &mut table)?;
+    logging::measure(options, &mut table)?;
+    search::measure(options, &mut table)?;
+    history::measure(options, &mut table)?;
+    artifacts::measure(options, &mut table)?;
+    registry::measure(options, &mut table)?;
+    table.finish(options)
+}

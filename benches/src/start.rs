@@ -1,0 +1,73 @@
+//! W10 and W11: starting, and what an idle server holds.
+
+use crate::options::Options;
+use crate::subject::Subject;
+use crate::table::{Row, Table, Target};
+use anyhow::Result;
+use branchline_testkit::{Options as ServerOptions, Server, memory_of_tree};
+use std::time::{Duration, Instant};
+
+pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
+    if !options.wants_any(&["W10", "W11"]) {
+        return Ok(());
+    }
+    let (mut firsts, mut restarts) = (Vec::new(), Vec::new());
+    for number in 0..7 {
+        let folder = options.path(&format!("ours-start-{number}"));
+        firsts.push(start_to_answer(&folder)?);
+        restarts.push(start_to_answer(&folder)?);
+    }
+    let ours = Subject::ours(options, "ours-idle")?;
+    ours.connect()?.call(&ours.get("/health"))?;
+    let (idle, _) = memory_of_tree(ours.pid())?;
+    work(&ours, options.count(200))?;
+    let (worked, _) = memory_of_tree(ours.pid())?;
+    ours.stop()?;
+    let (mut peer_start, mut peer_idle, mut peer_restart) = (None, None, None);
+    if let Some(peer) = Subject::peer(options, "peer-start")? {
+        peer_start = Some(peer.started_in());
+        peer_idle = Some(memory_of_tree(peer.pid())?.0 as f64 / 1e6);
+        drop(peer);
+        peer_restart = Subject::peer(options, "peer-start")?.map(|peer| peer.started_in());
+    }
+    let row = |workload, what, unit, most, ours, peer| Row {
+        workload, what, unit, target: Target::AtMost(most), durability: "balanced", ours, peer, limit: None,
+    };
+    table.add(row("W10", "first start to first answer", "s", 0.06, median(firsts), peer_start));
+    table.add(row("W10", "restart to first answer", "s", 0.03, median(restarts), peer_restart));
+    table.add(row("W11", "idle memory, PSS", "MB", 25.0, idle as f64 / 1e6, peer_idle));
+    table.add(row("W11", "memory after 200k points and searches", "MB", 70.0, worked as f64 / 1e6, None));
+    Ok(())
+}
+
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times.get(times.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
+}
+
+fn start_to_answer(folder: &std::path::Path) -> Result<Duration> {
+    let begun = Instant::now();
+    let mut server = Server::start(folder, &ServerOptions::default().release())?;
+    let mut connection = crate::http::Connection::open(server.address())?;
+    let fields = format!("Host: {}", server.address());
+    connection.call(&crate::http::Request::new("GET", "/health", &fields, "text/plain", b""))?;
+    let taken = begun.elapsed();
+    server.stop()?;
+    Ok(taken)
+}
+
+/// Some of everything that a server does in a day.
+fn work(subject: &Subject, batches: usize) -> Result<()> {
+    let mut connection = subject.connect()?;
+    let (run, _) = subject.create_run(&mut connection)?;
+    for number in 0..batches {
+        let first = number as i64 * 1000;
+        let metrics: Vec<_> = (first..first + 1000).map(|step| crate::subject::point("loss", step)).collect();
+        connection.call(&subject.post("/runs/log-batch", &serde_json::json!({"run_id": run, "metrics": metrics})))?;
+        let search = serde_json::json!({"experiment_ids": ["0"], "order_by": ["metrics.loss DESC"]});
+        connection.call(&subject.post("/runs/search", &search))?;
+    }
+    let history = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss");
+    connection.call(&subject.get(&history))?;
+    Ok(())
+}

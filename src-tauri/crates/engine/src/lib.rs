@@ -6,6 +6,7 @@ mod account;
 pub mod artifacts;
 mod credential;
 mod database;
+mod dataset;
 mod experiment;
 pub mod home;
 pub mod instance;
@@ -23,8 +24,8 @@ mod version_origin;
 pub use account::Credential;
 pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
 pub use branchline_store::{
-    Change, Changes, Durability, ExperimentKeys, ExperimentOverview, MetricPoint, MetricSummary,
-    MigrationStatus, QueryResult, Series, Topic,
+    Change, Changes, DatasetUse, Durability, ExperimentKeys, ExperimentOverview, MetricPoint,
+    MetricSummary, MigrationStatus, QueryResult, Series, Topic,
 };
 pub use database::EngineStats;
 pub use experiment::{ExperimentSearch, NewExperiment};

@@ -235,7 +235,9 @@ mod tests {
     fn a_query_with_a_wrong_type_is_explained() {
         let error = from_query::<Request>("name=a&max_results=abc").unwrap_err();
         assert!(
-            error.message.starts_with("Invalid value \"abc\" for parameter 'max_results' supplied:"),
+            error
+                .message
+                .starts_with("Invalid value \"abc\" for parameter 'max_results' supplied:"),
             "{error}"
         );
         let error = from_query::<Request>("flag=maybe").unwrap_err();

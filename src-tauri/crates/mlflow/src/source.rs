@@ -138,7 +138,11 @@ pub fn check(source: &str, owner: Owner<'_>) -> Result<()> {
         }
         _ => true,
     };
-    if belongs { Ok(()) } else { Err(misplaced(source, owner.field())) }
+    match (belongs, parts.scheme.as_str()) {
+        (true, _) => Ok(()),
+        (false, "models") => Err(misplaced(source, "model_id")),
+        (false, _) => Err(misplaced(source, owner.field())),
+    }
 }
 
 fn check_local(source: &str, owner: Owner<'_>) -> Result<()> {

@@ -6,6 +6,7 @@ use crate::experiment::{owner, text_tag};
 use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::{View, WriteTx};
 use branchline_core::event::EventKind;
+use branchline_core::search::Op as Comparison;
 use branchline_core::search::{
     Condition, Expr, Literal, ModelVersionField, Order, RegisteredModelField,
 };
@@ -290,10 +291,8 @@ impl View<'_> {
         token: Option<&str>,
     ) -> StoreResult<SearchPage<RegisteredModel>> {
         let mut parts = vec![Sql::new("m.workspace_id = 1")];
-        let asks_prompts = filter.is_some_and(|f| {
-            f.conditions().iter().any(|c| c.field == RegisteredModelField::Tag(PROMPT_TAG.into()))
-        });
-        if !asks_prompts {
+        let prompts = RegisteredModelField::Tag(PROMPT_TAG.into());
+        if !filter.is_some_and(|f| asks_for_prompts(f, &prompts)) {
             parts.push(no_prompts());
         }
         if let Some(filter) = filter {
@@ -325,10 +324,8 @@ impl View<'_> {
         token: Option<&str>,
     ) -> StoreResult<SearchPage<ModelVersion>> {
         let mut parts = vec![Sql::new("m.workspace_id = 1")];
-        let asks_prompts = filter.is_some_and(|f| {
-            f.conditions().iter().any(|c| c.field == ModelVersionField::Tag(PROMPT_TAG.into()))
-        });
-        if !asks_prompts {
+        let prompts = ModelVersionField::Tag(PROMPT_TAG.into());
+        if !filter.is_some_and(|f| asks_for_prompts(f, &prompts)) {
             parts.push(no_prompts());
         }
         if let Some(filter) = filter {
@@ -355,8 +352,24 @@ impl View<'_> {
 fn no_prompts() -> Sql {
     Sql::new(format!(
         "NOT EXISTS (SELECT 1 FROM registered_model_tag p
-         WHERE p.registered_model_id = m.id AND p.key = '{PROMPT_TAG}')"
+         WHERE p.registered_model_id = m.id AND p.key = '{PROMPT_TAG}' AND p.value = 'true')"
     ))
+}
+
+/// Clients ask for prompts with `= 'true'`. With `!= 'true'` they ask for models, which
+/// have no such tag at all.
+fn asks_for_prompts<F: PartialEq>(filter: &Expr<F>, tag: &F) -> bool {
+    let yes = Literal::Text("true".to_owned());
+    filter.conditions().iter().any(|c| c.field == *tag && c.op == Comparison::Eq && c.value == yes)
+}
+
+/// A condition on a tag; one that only says "no prompt" is met, as prompts are left out.
+fn tag_condition<F>(condition: &Condition<F>, key: &str, test: impl FnOnce() -> Sql) -> Sql {
+    let is_true = condition.value == Literal::Text("true".to_owned());
+    match (condition.op, is_true) {
+        (Comparison::Ne, true) | (Comparison::Eq, false) if key == PROMPT_TAG => Sql::new("1"),
+        _ => test(),
+    }
 }
 
 fn model_column(field: &RegisteredModelField) -> &'static str {
@@ -369,9 +382,9 @@ fn model_column(field: &RegisteredModelField) -> &'static str {
 
 fn model_condition(condition: &Condition<RegisteredModelField>) -> Sql {
     match &condition.field {
-        RegisteredModelField::Tag(key) => {
+        RegisteredModelField::Tag(key) => tag_condition(condition, key, || {
             text_tag("registered_model_tag", "registered_model_id", "m.id", key, condition)
-        }
+        }),
         field => query::compare(model_column(field), condition.op, &condition.value),
     }
 }
@@ -389,9 +402,9 @@ fn version_column(field: &ModelVersionField) -> &'static str {
 
 fn version_condition(condition: &Condition<ModelVersionField>) -> Sql {
     match (&condition.field, &condition.value) {
-        (ModelVersionField::Tag(key), _) => {
+        (ModelVersionField::Tag(key), _) => tag_condition(condition, key, || {
             text_tag("model_version_tag", "model_version_id", "v.id", key, condition)
-        }
+        }),
         (ModelVersionField::VersionNumber, Literal::Number(x)) => {
             query::compare("v.version", condition.op, &Literal::Number(*x))
         }

@@ -3,13 +3,8 @@
 use super::{KeyValue, run_id};
 use crate::explain::{missing, required, required_text};
 use crate::scalar::{Double, Int64, List};
-use branchline_core::{Error, Metric, Param, Result, RunId, Tag};
+use branchline_core::{Error, Metric, Param, Result, RunId, Tag, limits};
 use serde::Deserialize;
-
-/// Most metrics in a batch, and most rows of all kinds together.
-const MAX_METRICS: usize = 1000;
-/// Most parameters in a batch, and most tags.
-const MAX_PARAMS_OR_TAGS: usize = 100;
 
 /// What a run is told at once.
 #[derive(Debug, PartialEq)]
@@ -119,15 +114,17 @@ impl LogBatch {
     pub fn into_domain(self) -> Result<Batch> {
         let run_id = run_id(self.run_id, None)?;
         let (metrics, params, tags) = (self.metrics.0, self.params.0, self.tags.0);
-        check_size("metrics", metrics.len(), MAX_METRICS)?;
-        check_size("params", params.len(), MAX_PARAMS_OR_TAGS)?;
-        check_size("tags", tags.len(), MAX_PARAMS_OR_TAGS)?;
+        check_size("metrics", metrics.len(), limits::MAX_METRICS_PER_BATCH)?;
+        check_size("params", params.len(), limits::MAX_PARAMS_TAGS_PER_BATCH)?;
+        check_size("tags", tags.len(), limits::MAX_PARAMS_TAGS_PER_BATCH)?;
         let together = metrics.len() + params.len() + tags.len();
-        check_size("metrics, params, and tags", together, MAX_METRICS)?;
+        check_size("metrics, params, and tags", together, limits::MAX_ENTITIES_PER_BATCH)?;
         let points = metrics.into_iter().enumerate();
         Ok(Batch {
             run_id,
-            metrics: points.map(|(index, point)| point.into_metric(index)).collect::<Result<_>>()?,
+            metrics: points
+                .map(|(index, point)| point.into_metric(index))
+                .collect::<Result<_>>()?,
             params: keyed("params", params, |key, value| Param { key, value })?,
             tags: keyed("tags", tags, |key, value| Tag { key, value })?,
         })
@@ -220,9 +217,8 @@ mod tests {
 
     #[test]
     fn a_point_needs_key_value_and_time() {
-        let refused = |body: &[u8]| {
-            from_body::<LogMetric>(body).unwrap().into_domain().unwrap_err().message
-        };
+        let refused =
+            |body: &[u8]| from_body::<LogMetric>(body).unwrap().into_domain().unwrap_err().message;
         assert!(refused(br#"{"run_id":"r","value":1,"timestamp":1}"#).contains("'key'"));
         assert!(refused(br#"{"run_id":"r","key":"","value":1,"timestamp":1}"#).contains("'key'"));
         assert!(refused(br#"{"run_id":"r","key":"k","timestamp":1}"#).contains("'value'"));
@@ -256,7 +252,10 @@ mod tests {
         let ok = json!({"key": "a", "value": 1, "timestamp": 1});
         for (body, field) in [
             (json!({"metrics": [ok]}), "run_id"),
-            (json!({"run_id": "r", "metrics": [ok, {"key": "b", "value": 1}]}), "metrics[1].timestamp"),
+            (
+                json!({"run_id": "r", "metrics": [ok, {"key": "b", "value": 1}]}),
+                "metrics[1].timestamp",
+            ),
             (json!({"run_id": "r", "metrics": [{"value": 1, "timestamp": 1}]}), "metrics[0].key"),
             (json!({"run_id": "r", "metrics": [{"key": "b", "timestamp": 1}]}), "metrics[0].value"),
             (json!({"run_id": "r", "params": [{"value": "x"}]}), "params[0].key"),
@@ -283,7 +282,9 @@ mod tests {
             "A batch logging request can contain at most 1000 metrics. Got 1001 metrics. \
              Please split up metrics across multiple requests and try again."
         );
-        assert!(refused(&json!({"run_id": "r", "params": pairs(101)})).contains("at most 100 params"));
+        assert!(
+            refused(&json!({"run_id": "r", "params": pairs(101)})).contains("at most 100 params")
+        );
         assert!(refused(&json!({"run_id": "r", "tags": pairs(101)})).contains("at most 100 tags"));
         assert!(
             refused(&json!({"run_id": "r", "metrics": points(950), "params": pairs(51)}))

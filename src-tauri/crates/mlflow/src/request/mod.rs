@@ -4,6 +4,7 @@
 
 mod batch;
 mod experiments;
+mod files;
 mod inputs;
 mod logged_models;
 mod metrics;
@@ -12,6 +13,7 @@ mod runs;
 
 pub use batch::{Batch, LogBatch, LogMetric, LogParam};
 pub use experiments::*;
+pub use files::*;
 pub use inputs::*;
 pub use logged_models::*;
 pub use metrics::*;
@@ -59,7 +61,7 @@ pub fn run_id(run_id: Option<String>, run_uuid: Option<String>) -> Result<RunId>
 pub fn max_results(wanted: Option<Int64>, default: i64, most: usize) -> Result<usize> {
     let wanted = wanted.map_or(default, |number| number.0);
     match usize::try_from(wanted) {
-        Ok(1..) if wanted as usize <= most => Ok(wanted as usize),
+        Ok(count) if (1..=most).contains(&count) => Ok(count),
         Ok(1..) => Err(range_error(wanted, &format!("It must be at most {most}"))),
         _ => Err(range_error(wanted, "It must be a positive integer")),
     }
@@ -103,7 +105,9 @@ mod tests {
         {
             assert_eq!(
                 read(Some(wrong)).unwrap_err(),
-                format!("Invalid value {wrong} for parameter 'max_results' supplied. It must be {rule}")
+                format!(
+                    "Invalid value {wrong} for parameter 'max_results' supplied. It must be {rule}"
+                )
             );
         }
     }

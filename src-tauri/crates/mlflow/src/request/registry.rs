@@ -180,7 +180,8 @@ mod tests {
             version_number("x").unwrap_err().message,
             "Parameter 'version' must be an integer, got 'x'."
         );
-        let error = crate::from_body::<ModelVersionRef>(br#"{"name":"m","version":1}"#).unwrap_err();
+        let error =
+            crate::from_body::<ModelVersionRef>(br#"{"name":"m","version":1}"#).unwrap_err();
         assert!(error.message.starts_with("Invalid value 1 for parameter 'version' supplied:"));
     }
 

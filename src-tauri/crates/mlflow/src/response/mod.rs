@@ -2,13 +2,15 @@
 //! straight into the answer, without a tree in between.
 
 mod object;
+mod points;
 mod registry;
 mod tracking;
 
-pub use tracking::{DatasetSummary, LoggedArtifacts, PointsOfRun};
+pub use points::PointWriter;
+pub use tracking::{DatasetSummary, LoggedArtifacts};
 
-use object::Object;
 use branchline_core::Page;
+use object::Object;
 use serde::{Serialize, Serializer};
 
 /// A domain value as MLflow writes it.

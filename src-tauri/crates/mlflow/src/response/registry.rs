@@ -24,10 +24,7 @@ impl Serialize for Wire<'_, RegisteredModel> {
 /// An alias and the version that it points at.
 impl Serialize for Wire<'_, (String, i64)> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Object::new(serializer)?
-            .set("alias", &self.0.0)?
-            .set("version", &Text(self.0.1))?
-            .end()
+        Object::new(serializer)?.set("alias", &self.0.0)?.set("version", &Text(self.0.1))?.end()
     }
 }
 

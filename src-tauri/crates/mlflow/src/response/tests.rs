@@ -247,7 +247,8 @@ fn a_registered_model() {
 
 #[test]
 fn files() {
-    let file = |path: &str, size| FileInfo { path: path.into(), is_dir: size == None, size };
+    let file =
+        |path: &str, size| FileInfo { path: path.into(), is_dir: Option::is_none(&size), size };
     let files = [file("dir", None), file("empty.bin", Some(0)), file("dir/a.txt", Some(14))];
     let expected = json!([
         {"is_dir": true, "path": "dir"},
@@ -261,7 +262,14 @@ fn files() {
 
 #[test]
 fn doubles_come_back_as_they_were() {
-    for text in ["0.1", "1e-5", "1.7976931348623157e308", "0.30000000000000004", "5e-324", "123456789.12345679"] {
+    for text in [
+        "0.1",
+        "1e-5",
+        "1.7976931348623157e308",
+        "0.30000000000000004",
+        "5e-324",
+        "123456789.12345679",
+    ] {
         let read: crate::scalar::Double = serde_json::from_str(text).unwrap();
         let again = serde_json::to_string(&object::Double(read.0)).unwrap();
         assert_eq!(again.parse::<f64>().unwrap().to_bits(), text.parse::<f64>().unwrap().to_bits());

@@ -3,8 +3,8 @@
 use super::Wire;
 use super::object::{Double, Object, Text};
 use branchline_core::{
-    Dataset, DatasetInput, Experiment, FileInfo, LoggedModel, Metric, ModelId, ModelOutput, Run,
-    RunInfo,
+    Dataset, DatasetInput, Experiment, ExperimentId, FileInfo, LoggedModel, Metric, ModelId,
+    ModelOutput, Run, RunInfo,
 };
 use serde::{Serialize, Serializer};
 
@@ -199,60 +199,30 @@ pub struct LoggedArtifacts<'a> {
 
 impl Serialize for LoggedArtifacts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
-        Object::new(serializer)?
-            .set("root_uri", self.root_uri)?
-            .list("files", self.files)?
-            .end()
-    }
-}
-
-/// Points of one metric of one run, as charts get them.
-#[derive(Debug)]
-pub struct PointsOfRun<'a> {
-    /// The run.
-    pub run_id: &'a str,
-    /// The metric.
-    pub key: &'a str,
-    /// The training step.
-    pub step: i64,
-    /// Milliseconds UTC.
-    pub timestamp: i64,
-    /// The number measured.
-    pub value: f64,
-}
-
-impl Serialize for PointsOfRun<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
-        Object::new(serializer)?
-            .set("key", self.key)?
-            .set("value", &Double(self.value))?
-            .set("timestamp", &self.timestamp)?
-            .set("step", &self.step)?
-            .set("run_id", self.run_id)?
-            .end()
+        Object::new(serializer)?.set("root_uri", self.root_uri)?.list("files", self.files)?.end()
     }
 }
 
 /// A dataset that runs of an experiment used, and what for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DatasetSummary {
+#[derive(Debug, Clone, Copy)]
+pub struct DatasetSummary<'a> {
     /// The experiment.
-    pub experiment_id: String,
+    pub experiment_id: ExperimentId,
     /// The dataset's name.
-    pub name: String,
+    pub name: &'a str,
     /// The dataset's digest.
-    pub digest: String,
+    pub digest: &'a str,
     /// What for, such as `train`.
-    pub context: Option<String>,
+    pub context: Option<&'a str>,
 }
 
-impl Serialize for Wire<'_, DatasetSummary> {
+impl Serialize for Wire<'_, DatasetSummary<'_>> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
         Object::new(serializer)?
-            .set("experiment_id", &self.0.experiment_id)?
-            .set("name", &self.0.name)?
-            .set("digest", &self.0.digest)?
-            .some("context", self.0.context.as_ref())?
+            .set("experiment_id", &Text(self.0.experiment_id))?
+            .set("name", self.0.name)?
+            .set("digest", self.0.digest)?
+            .some("context", self.0.context)?
             .end()
     }
 }

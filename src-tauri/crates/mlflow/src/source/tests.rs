@@ -64,6 +64,7 @@ fn a_run_or_model_goes_with_its_own_id() {
     allowed("models:/m-1", MODEL);
     refused("models:/m-2", MODEL, MISPLACED);
     refused("models:/m-1", RUN, MISPLACED);
+    refused("models:/m-1", RUN, "The model_id request parameter");
     allowed("models:/name/3", RUN);
     allowed("models:/name/3", MODEL);
     allowed("mlflow-artifacts:/1/models/m-1/artifacts", MODEL);
@@ -126,7 +127,9 @@ fn model_uris_in_all_forms() {
     assert_eq!(read("models:/a/Production"), Ok(Some(ModelUri::Stage(name, stage))));
     let (name, alias) = pair("a@b", "prod");
     assert_eq!(read("models:/a@b@prod"), Ok(Some(ModelUri::Alias(name, alias))));
-    for wrong in ["models:/", "models:a/1", "models:/a/", "models:/a/1/x", "models:/a@", "models:/ /1"] {
+    for wrong in
+        ["models:/", "models:a/1", "models:/a/", "models:/a/1/x", "models:/a@", "models:/ /1"]
+    {
         assert!(read(wrong).unwrap_err().contains(MISPLACED), "{wrong}");
     }
     assert!(read("models://host/a/1").unwrap_err().contains("active model registry"));

@@ -1,0 +1,122 @@
+//! Metric points by the hundred thousand: what is the same in all of them is
+//! encoded once.
+
+use std::io::Write as _;
+
+/// Writes `{"metrics": […]}` piece by piece, for one metric after the other.
+#[derive(Debug, Default)]
+pub struct PointWriter {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+    begun: bool,
+}
+
+impl PointWriter {
+    /// A writer whose next points are of the metric `key`; `run_id` is written with
+    /// them if it is given.
+    pub fn new(key: &str, run_id: Option<&str>) -> Self {
+        let mut writer = Self::default();
+        writer.switch(key, run_id);
+        writer
+    }
+
+    /// The next points are of another metric or run.
+    pub fn switch(&mut self, key: &str, run_id: Option<&str>) {
+        self.head = format!(r#"{{"key":{},"value":"#, quoted(key)).into_bytes();
+        self.tail = match run_id {
+            Some(run_id) => format!(r#","run_id":{}}}"#, quoted(run_id)).into_bytes(),
+            None => b"}".to_vec(),
+        };
+    }
+
+    /// Appends one point.
+    pub fn point(&mut self, out: &mut Vec<u8>, value: f64, timestamp: i64, step: i64) {
+        out.extend_from_slice(if self.begun { b"," } else { br#"{"metrics":["# });
+        self.begun = true;
+        out.extend_from_slice(&self.head);
+        if value.is_finite() {
+            // `{:?}` is the shortest text that reads back as this double.
+            infallible(write!(out, "{value:?}"));
+        } else {
+            infallible(write!(out, "\"{}\"", word(value)));
+        }
+        infallible(write!(out, r#","timestamp":{timestamp},"step":{step}"#));
+        out.extend_from_slice(&self.tail);
+    }
+
+    /// Ends the answer; without points it is `{}`.
+    pub fn finish(self, out: &mut Vec<u8>, next_page_token: Option<&str>) {
+        out.extend_from_slice(if self.begun { b"]" } else { b"{" });
+        if let Some(token) = next_page_token {
+            out.extend_from_slice(if self.begun { b"," } else { b"" });
+            infallible(write!(out, r#""next_page_token":{}"#, quoted(token)));
+        }
+        out.push(b'}');
+    }
+}
+
+fn word(value: f64) -> &'static str {
+    if value.is_nan() {
+        "NaN"
+    } else if value > 0.0 {
+        "Infinity"
+    } else {
+        "-Infinity"
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// Writing to a vector cannot fail.
+fn infallible(written: std::io::Result<()>) {
+    debug_assert!(written.is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn answer(writer: PointWriter, mut out: Vec<u8>, token: Option<&str>) -> Value {
+        writer.finish(&mut out, token);
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn no_points_are_an_empty_object() {
+        assert_eq!(answer(PointWriter::new("k", None), vec![], None), json!({}));
+    }
+
+    #[test]
+    fn points_of_one_metric() {
+        let mut out = Vec::new();
+        let mut writer = PointWriter::new("a\"b", None);
+        writer.point(&mut out, 0.5, 1_700_000_000_000, -1);
+        writer.point(&mut out, f64::NAN, 2, 3);
+        writer.point(&mut out, 1e300, 2, 3);
+        assert_eq!(
+            answer(writer, out, Some("t")),
+            json!({"metrics": [
+                {"key": "a\"b", "value": 0.5, "timestamp": 1_700_000_000_000_i64, "step": -1},
+                {"key": "a\"b", "value": "NaN", "timestamp": 2, "step": 3},
+                {"key": "a\"b", "value": 1e300, "timestamp": 2, "step": 3},
+            ], "next_page_token": "t"})
+        );
+    }
+
+    #[test]
+    fn points_of_several_runs() {
+        let mut out = Vec::new();
+        let mut writer = PointWriter::new("k", Some("r1"));
+        writer.point(&mut out, f64::INFINITY, 1, 1);
+        writer.switch("k", Some("r2"));
+        writer.point(&mut out, f64::NEG_INFINITY, 1, 1);
+        let point = |run: &str, value: &str| json!({"key": "k", "value": value, "timestamp": 1, "step": 1, "run_id": run});
+        assert_eq!(
+            answer(writer, out, None),
+            json!({"metrics": [point("r1", "Infinity"), point("r2", "-Infinity")]})
+        );
+    }
+}

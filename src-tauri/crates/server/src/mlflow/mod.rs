@@ -1,0 +1,68 @@
+//! MLflow's own surface: what a tracking, logging, registering and loading client of
+//! mlflow 3.x calls. One file per resource; each says its routes in a table, and
+//! every route stands under `/api` (the Python client) and `/ajax-api` (MLflow's UI).
+
+mod answer;
+mod artifacts;
+mod call;
+pub mod error;
+mod experiments;
+mod files;
+mod inputs;
+pub(crate) mod lineage;
+mod logged_models;
+mod metrics;
+mod misc;
+mod model_versions;
+mod registered_models;
+mod runs;
+mod transfer;
+
+pub use error::MlflowError;
+
+use crate::state::AppState;
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, any};
+
+/// Paths, relative to `/api/<version>`, and what answers them.
+type Table = Vec<(&'static str, MethodRouter<AppState>)>;
+
+const SURFACES: [&str; 2] = ["/api", "/ajax-api"];
+
+/// MLflow's routes.
+pub fn routes() -> Router<AppState> {
+    let v2 = [
+        experiments::table(),
+        runs::table(),
+        metrics::table(),
+        inputs::table(),
+        artifacts::table(),
+        files::table(),
+        logged_models::table(),
+        registered_models::table(),
+        model_versions::table(),
+    ];
+    let mut router = misc::routes().merge(files::routes());
+    for surface in SURFACES {
+        for (path, methods) in v2.iter().flatten() {
+            router = router.route(&format!("{surface}/2.0{path}"), methods.clone());
+        }
+        for (path, methods) in misc::table_v3() {
+            router = router.route(&format!("{surface}/3.0{path}"), methods);
+        }
+        for version in ["2.0", "3.0"] {
+            router = router.route(&format!("{surface}/{version}/{{*rest}}"), any(not_found));
+        }
+    }
+    router
+}
+
+/// Clients take a 404 in JSON for a missing thing, and any other for a missing route.
+async fn not_found() -> Response {
+    let html = "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n\
+                <h1>Not Found</h1>\n<p>The requested URL was not found on the server.</p>\n";
+    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    (StatusCode::NOT_FOUND, kind, html).into_response()
+}

@@ -89,6 +89,10 @@ class Desktop:
         values = dict(line.split("=") for line in text.split())
         return int(values["X"]), int(values["Y"]), int(values["WIDTH"]), int(values["HEIGHT"])
 
+    def close_window(self, window: str) -> None:
+        """Closes a window as a person does, through the window manager."""
+        self.run("xdotool", "windowactivate", "--sync", window, "key", "alt+F4")
+
     def close(self) -> None:
         for process in (self.manager, self.bus, self.server):
             process.terminate()
@@ -170,7 +174,7 @@ class App:
 
     def quit(self) -> None:
         """Closes the window as its close button does and waits until the data folder is free."""
-        self.desktop.run("xdotool", "windowquit", self.window())
+        self.desktop.close_window(self.window())
         self.ended()
 
     def terminate(self) -> None:

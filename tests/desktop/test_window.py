@@ -186,7 +186,7 @@ def test_the_window_is_the_guest_of_a_headless_server(app: App) -> None:
         element(driver, "nav, main")
         assert driver.current_url.startswith(instance["url"])
         assert signed_in(driver), app.output()
-        app.desktop.run("xdotool", "windowquit", app.window())
+        app.desktop.close_window(app.window())
         until("the window's end", lambda: not app.desktop.windows("Branchline"))
         assert answers(f"{instance['url']}/health"), "the server outlives its guest"
         app.end_driver()

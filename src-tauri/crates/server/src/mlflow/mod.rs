@@ -33,21 +33,10 @@ const SURFACES: [&str; 2] = ["/api", "/ajax-api"];
 
 /// MLflow's routes.
 pub fn routes() -> Router<AppState> {
-    let v2 = [
-        experiments::table(),
-        runs::table(),
-        metrics::table(),
-        inputs::table(),
-        artifacts::table(),
-        files::table(),
-        logged_models::table(),
-        registered_models::table(),
-        model_versions::table(),
-    ];
     let mut router = misc::routes().merge(files::routes());
     for surface in SURFACES {
-        for (path, methods) in v2.iter().flatten() {
-            router = router.route(&format!("{surface}/2.0{path}"), methods.clone());
+        for (path, methods) in tables().into_iter().flatten() {
+            router = router.route(&format!("{surface}/2.0{path}"), methods);
         }
         for (path, methods) in misc::table_v3() {
             router = router.route(&format!("{surface}/3.0{path}"), methods);
@@ -59,6 +48,21 @@ pub fn routes() -> Router<AppState> {
     router
 }
 
+/// What stands under version 2.0.
+fn tables() -> [Table; 9] {
+    [
+        experiments::table(),
+        runs::table(),
+        metrics::table(),
+        inputs::table(),
+        artifacts::table(),
+        files::table(),
+        logged_models::table(),
+        registered_models::table(),
+        model_versions::table(),
+    ]
+}
+
 /// Clients take a 404 in JSON for a missing thing, and any other for a missing route.
 async fn not_found() -> Response {
     let html = "<!doctype html>\n<html lang=en>\n<title>404 Not Found</title>\n\
@@ -66,3 +70,6 @@ async fn not_found() -> Response {
     let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
     (StatusCode::NOT_FOUND, kind, html).into_response()
 }
+
+#[cfg(test)]
+mod tests;

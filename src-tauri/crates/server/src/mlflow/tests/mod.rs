@@ -1,0 +1,7 @@
+//! The surface through its own router, on a real engine.
+
+mod app;
+mod files;
+mod registry;
+mod tracking;
+mod wire;

@@ -40,7 +40,7 @@ pub(crate) async fn guard(
             Ok(response) => response,
             Err(panic) => failure(own_api, panicked(panic.as_ref())),
         },
-        Err(Refusal::Answer(response)) => response,
+        Err(Refusal::Answer(response)) => *response,
         Err(Refusal::Error(error)) => failure(own_api, error),
     };
     harden(response.headers_mut());
@@ -53,8 +53,14 @@ pub(crate) async fn guard(
 }
 
 enum Refusal {
-    Answer(Response),
+    Answer(Box<Response>),
     Error(Error),
+}
+
+impl From<Response> for Refusal {
+    fn from(response: Response) -> Self {
+        Self::Answer(Box::new(response))
+    }
 }
 
 impl From<Error> for Refusal {
@@ -92,7 +98,7 @@ fn own_host<'r>(state: &AppState, headers: &'r HeaderMap) -> Result<&'r str, Ref
     if hosts.next().is_none() && state.hosts.allows(host) {
         return Ok(host);
     }
-    Err(Refusal::Answer(forbidden(
+    Err(Refusal::from(forbidden(
         "Invalid Host header: this server does not go by that name. If it should, start it with \
          --allowed-hosts and the name.",
     )))
@@ -105,14 +111,14 @@ fn check_origin(state: &AppState, request: &Request, host: &str) -> Result<(), R
     if request.method() == Method::OPTIONS
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
     {
-        return Err(Refusal::Answer(preflight(state, origin, headers)));
+        return Err(Refusal::from(preflight(state, origin, headers)));
     }
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         && !headers.contains_key(header::UPGRADE);
     if safe || state.hosts.allows_origin(origin, host) {
         return Ok(());
     }
-    Err(Refusal::Answer(forbidden(
+    Err(Refusal::from(forbidden(
         "Cross-origin request blocked: pages of other sites may not do this. To allow one, start \
          the server with --cors-allowed-origins and the page's origin.",
     )))
@@ -149,6 +155,8 @@ fn harden(headers: &mut HeaderMap) {
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    // Answers hold secrets and change at any time; what may be kept says so itself.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
 fn forbidden(text: &'static str) -> Response {
@@ -207,5 +215,53 @@ impl Trace {
             "{method} {route} answered {}",
             status.as_u16()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ServerOptions;
+    use axum::Router;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use branchline_core::SystemClock;
+    use branchline_engine::{Durability, Engine, EngineOptions};
+    use std::sync::Arc;
+    use tower::ServiceExt;
+
+    async fn boom() -> StatusCode {
+        panic!("a mistake, on purpose")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_its_surface_and_the_next_request_is_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(EngineOptions {
+            data_dir: folder.path().to_owned(),
+            durability: Durability::Fast,
+            clock: Arc::new(SystemClock),
+            default_artifact_root: None,
+            artifacts_destination: None,
+            allowed_roots: Vec::new(),
+        })
+        .unwrap();
+        let options = ServerOptions { no_auth: true, ..ServerOptions::default() };
+        let state = AppState::new(engine, options);
+        let router = Router::new()
+            .route("/api/v1/boom", get(boom))
+            .route("/api/2.0/boom", get(boom))
+            .layer(from_fn_with_state(state.clone(), guard))
+            .with_state(state);
+        for (path, field) in [("/api/v1/boom", "code"), ("/api/2.0/boom", "error_code")] {
+            let request = Request::builder().uri(path).header(header::HOST, "localhost");
+            let request = request.body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 500, "{path}");
+            let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body[field], "INTERNAL_ERROR", "{path}: {body}");
+            assert!(!body.to_string().contains("on purpose"), "{body} tells too much");
+        }
     }
 }

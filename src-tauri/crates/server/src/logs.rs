@@ -78,9 +78,10 @@ pub fn init(options: &LogOptions) -> Result<LogGuard> {
         let file = fmt::layer().with_writer(writer).with_ansi(false);
         layers.push(file.with_filter(targets(options.level)).boxed());
     }
-    tracing_subscriber::registry().with(layers).try_init().map_err(|cause| {
-        Error::internal("The log was begun before.").source(cause)
-    })?;
+    tracing_subscriber::registry()
+        .with(layers)
+        .try_init()
+        .map_err(|cause| Error::internal("The log was begun before.").source(cause))?;
     Ok(LogGuard { _file: guard })
 }
 
@@ -292,7 +293,7 @@ mod tests {
         assert_eq!(tail(folder.path(), 3, None).unwrap(), all[2..]);
         assert_eq!(tail(folder.path(), 0, None).unwrap(), Vec::<String>::new());
         let severe = tail(folder.path(), 100, Some(Level::WARN)).unwrap();
-        assert_eq!(severe, [&all[1], &all[2], &all[4]], "a line goes on from the one before");
+        assert_eq!(severe, [&*all[1], &*all[2], &*all[4]], "a line goes on from the one before");
         assert!(tail(&folder.path().join("none"), 9, None).unwrap().is_empty());
     }
 

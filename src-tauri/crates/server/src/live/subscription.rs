@@ -228,4 +228,36 @@ mod tests {
         metrics.notice(&event(EventKind::Metrics(RunId::new("a"), ExperimentId(1))));
         assert_eq!(metrics.due(), Some(first), "more points do not put it off");
     }
+
+    #[tokio::test]
+    async fn lost_notices_cost_no_data_but_those_about_files_need_a_fresh_look() {
+        use branchline_core::SystemClock;
+        use branchline_engine::{Durability, EngineOptions};
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(EngineOptions {
+            data_dir: folder.path().to_owned(),
+            durability: Durability::Fast,
+            clock: std::sync::Arc::new(SystemClock),
+            default_artifact_root: None,
+            artifacts_destination: None,
+            allowed_roots: Vec::new(),
+        })
+        .unwrap();
+        let owner = engine.owner_actor().await.unwrap();
+        let here = engine.cursor();
+        engine.rename_experiment(&owner, ExperimentId(0), "other").await.unwrap();
+
+        let mut list = Subscription::fresh(Topic::Experiments, here);
+        list.lagged();
+        assert!(list.due().is_some());
+        let update = list.update(&engine, &owner).await.unwrap();
+        assert!(matches!(update, Some(Update::Tell(_, told)) if told.len() == 1), "read anew");
+
+        let mut run = Subscription::fresh(Topic::Run(RunId::new("a")), here);
+        run.lagged();
+        let update = run.update(&engine, &owner).await.unwrap();
+        assert!(matches!(update, Some(Update::Resync(_))), "files may have come: {update:?}");
+        let after = run.update(&engine, &owner).await.unwrap();
+        assert!(after.is_none(), "once is enough: {after:?}");
+    }
 }

@@ -25,6 +25,21 @@ pub struct Connected {
     pub written: bool,
 }
 
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Its number.
+    pub id: i64,
+    /// Also MLflow's user name.
+    pub email: String,
+    /// May be empty.
+    pub full_name: String,
+    /// May do everything.
+    pub is_superuser: bool,
+    /// Can sign in with one.
+    pub has_password: bool,
+}
+
 /// A personal access token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Token {
@@ -59,6 +74,14 @@ pub struct NewToken {
 }
 
 impl Client {
+    /// The caller's account.
+    ///
+    /// # Errors
+    /// See [`crate::ClientError`].
+    pub async fn me(&self) -> Result<User> {
+        self.get(&["me"]).await
+    }
+
     /// Mints a token for an MLflow client; with `write` the server puts it into its
     /// own person's credentials file.
     ///

@@ -38,7 +38,7 @@ pub struct QueryRows {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Migration {
     /// Counts up from 1.
-    pub version: i32,
+    pub version: i64,
     /// What it does.
     pub name: String,
     /// The database has it.

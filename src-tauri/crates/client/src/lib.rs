@@ -11,7 +11,7 @@ mod server;
 mod tracking;
 mod value;
 
-pub use account::{Connected, NewToken, Token, TokenList};
+pub use account::{Connected, NewToken, Token, TokenList, User};
 pub use database::{BackupDone, CheckDone, DatabaseStatus, Migration, QueryRows};
 pub use error::{ClientError, Result};
 pub use registry::{Alias, ModelDetail, ModelPage, ModelVersion, RegisteredModel};
@@ -139,10 +139,7 @@ mod tests {
         let client = Client::new("http://127.0.0.1:5005/", None).unwrap();
         assert_eq!(client.url(), "http://127.0.0.1:5005");
         let request = client.request(Method::GET, &["models", "a/b c%?"]).build().unwrap();
-        assert_eq!(
-            request.url().as_str(),
-            "http://127.0.0.1:5005/api/v1/models/a%2Fb%20c%25%3F"
-        );
+        assert_eq!(request.url().as_str(), "http://127.0.0.1:5005/api/v1/models/a%2Fb%20c%25%3F");
     }
 
     #[test]

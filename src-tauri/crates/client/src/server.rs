@@ -1,7 +1,7 @@
 //! The server itself.
 
-use crate::error::{ClientError, Result, check, unreachable};
 use crate::Client;
+use crate::error::{ClientError, Result, check, unreachable};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 

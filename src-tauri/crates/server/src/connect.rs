@@ -64,9 +64,9 @@ pub async fn connect(engine: &Engine, actor: &Actor, url: &str) -> Result<Connec
 /// # Errors
 /// When the person has no home folder.
 pub fn credentials_path() -> Result<PathBuf> {
-    directories::BaseDirs::new()
-        .map(|dirs| credentials_path_in(dirs.home_dir()))
-        .ok_or_else(|| Error::internal("There is no home folder to write '.mlflow/credentials' in."))
+    directories::BaseDirs::new().map(|dirs| credentials_path_in(dirs.home_dir())).ok_or_else(|| {
+        Error::internal("There is no home folder to write '.mlflow/credentials' in.")
+    })
 }
 
 /// Where MLflow's client of a person with this home folder looks.
@@ -97,7 +97,10 @@ pub fn write_credentials(path: &Path, connection: &Connection, force: bool) -> R
     if !force && is_foreign(&before) {
         return Err(Error::new(
             ErrorCode::ResourceConflict,
-            format!("'{}' already holds the user name or password of another server.", path.display()),
+            format!(
+                "'{}' already holds the user name or password of another server.",
+                path.display()
+            ),
         )
         .hint("Use the environment variables instead, or replace the entry with --force."));
     }
@@ -207,8 +210,8 @@ fn replace_private_file(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let temporary = target.with_file_name(name);
-    let written = write_private(&temporary, bytes)
-        .and_then(|()| std::fs::rename(&temporary, &target));
+    let written =
+        write_private(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, &target));
     if written.is_err() {
         // The first failure is what the person needs to know.
         let _ = std::fs::remove_file(&temporary);
@@ -292,7 +295,9 @@ mod tests {
     #[test]
     fn the_snippet_names_both_variables() {
         let snippet = connection().snippet();
-        assert!(snippet.contains("os.environ[\"MLFLOW_TRACKING_URI\"] = \"http://127.0.0.1:5005\""));
+        assert!(
+            snippet.contains("os.environ[\"MLFLOW_TRACKING_URI\"] = \"http://127.0.0.1:5005\"")
+        );
         assert!(snippet.contains("os.environ[\"MLFLOW_TRACKING_TOKEN\"] = \"bl_new\""));
     }
 }

@@ -85,14 +85,19 @@ impl HostOptions {
             cors_origins: config.cors_allowed_origins.clone(),
             durability: config.durability,
             default_artifact_root,
-            artifacts_destination: config.artifacts_destination.clone().map(absolute).transpose()?,
+            artifacts_destination: config
+                .artifacts_destination
+                .clone()
+                .map(absolute)
+                .transpose()?,
             allowed_roots,
             first_superuser: first_superuser(config)?,
             version: version.into(),
         })
     }
 
-    fn engine_options(&self) -> EngineOptions {
+    /// How the engine behind such a server is opened.
+    pub fn engine_options(&self) -> EngineOptions {
         EngineOptions {
             data_dir: self.data_dir.root().to_owned(),
             durability: self.durability,
@@ -199,8 +204,7 @@ impl Host {
         };
         let server_options = options.server_options(&secret, &url, started_at);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-        let server =
-            spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
+        let server = spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
         lock.publish(&info).map_err(|cause| {
             Error::internal(format!("Cannot write instance.json: {cause}.")).source(cause)
         })?;

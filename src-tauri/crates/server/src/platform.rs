@@ -31,7 +31,8 @@ impl PortHolder {
         let name = name.trim();
         let program = name.strip_suffix(".exe").unwrap_or(name);
         // Linux cuts a process's name after 15 bytes.
-        let is_branchline = matches!(program, "branchline" | "branchline-desktop" | "branchline-desk");
+        let is_branchline =
+            matches!(program, "branchline" | "branchline-desktop" | "branchline-desk");
         let command = command.map(|text| shortened(text.trim())).filter(|text| !text.is_empty());
         Self { pid, name: name.to_owned(), command, is_branchline }
     }

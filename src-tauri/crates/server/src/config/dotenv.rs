@@ -9,10 +9,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, String)>> {
         Error::invalid(format!("Cannot read '{}': {cause}.", path.display())).source(cause)
     })?;
     parse(&text).map_err(|line| {
-        Error::invalid(format!(
-            "'{}', line {line}: expected NAME=VALUE.",
-            path.display()
-        ))
+        Error::invalid(format!("'{}', line {line}: expected NAME=VALUE.", path.display()))
     })
 }
 
@@ -87,17 +84,14 @@ mod tests {
             "\u{feff}# a comment\n\nDOMAIN=localhost\nexport PORT = 5006 # why\n",
             &[("DOMAIN", "localhost"), ("PORT", "5006")],
         );
-        check("A='it # is'\nB=\"two\\nlines\" # c\nC=a#b\nD=\nE=x=y", &[
-            ("A", "it # is"),
-            ("B", "two\nlines"),
-            ("C", "a#b"),
-            ("D", ""),
-            ("E", "x=y"),
-        ]);
-        check(r#"ORIGINS=["http://localhost", "https://a.b"]"#, &[(
-            "ORIGINS",
-            r#"["http://localhost", "https://a.b"]"#,
-        )]);
+        check(
+            "A='it # is'\nB=\"two\\nlines\" # c\nC=a#b\nD=\nE=x=y",
+            &[("A", "it # is"), ("B", "two\nlines"), ("C", "a#b"), ("D", ""), ("E", "x=y")],
+        );
+        check(
+            r#"ORIGINS=["http://localhost", "https://a.b"]"#,
+            &[("ORIGINS", r#"["http://localhost", "https://a.b"]"#)],
+        );
     }
 
     #[test]

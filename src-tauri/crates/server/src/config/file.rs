@@ -124,11 +124,10 @@ impl File {
         match std::fs::read_to_string(&self.path) {
             Ok(text) => Ok(Some(text)),
             Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(Error::invalid(format!(
-                "Cannot read '{}': {cause}.",
-                self.path.display()
-            ))
-            .source(cause)),
+            Err(cause) => {
+                Err(Error::invalid(format!("Cannot read '{}': {cause}.", self.path.display()))
+                    .source(cause))
+            }
         }
     }
 
@@ -140,10 +139,8 @@ impl File {
     }
 
     fn unknown(&self, name: &str) -> Error {
-        let error = Error::invalid(format!(
-            "'{}' has an unknown setting '{name}'.",
-            self.path.display()
-        ));
+        let error =
+            Error::invalid(format!("'{}' has an unknown setting '{name}'.", self.path.display()));
         match closest(name) {
             Some(close) => error.hint(format!("Did you mean {close}?")),
             None => error.hint("`branchline config list` shows every setting."),
@@ -157,7 +154,7 @@ impl File {
             (Some(Value::Boolean(yes)), Form::Boolean) => Some(yes.value().to_string()),
             (Some(Value::Array(items)), Form::List) => items
                 .iter()
-                .map(|item| item.as_str().map(|text| serde_json::Value::from(text)))
+                .map(|item| item.as_str().map(serde_json::Value::from))
                 .collect::<Option<Vec<_>>>()
                 .map(|items| serde_json::Value::from(items).to_string()),
             _ => None,
@@ -249,9 +246,9 @@ fn toml_value(key: &Key, text: &str) -> Value {
         Form::Text => Value::from(text),
         Form::Integer => text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
         Form::Boolean => bool::read(text).map_or_else(|_| Value::from(text), Value::from),
-        Form::List => Value::Array(
-            Vec::<String>::read(text).unwrap_or_default().iter().collect::<Array>(),
-        ),
+        Form::List => {
+            Value::Array(Vec::<String>::read(text).unwrap_or_default().iter().collect::<Array>())
+        }
     }
 }
 
@@ -310,11 +307,14 @@ mod tests {
         file.set(key("server.port"), Some("5006")).unwrap();
         file.set(key("server.allowed_hosts"), Some("a,b")).unwrap();
         file.set(key("storage.durability"), Some("fast")).unwrap();
-        assert_eq!(said(&file), [
-            ("server.port", "5006".to_owned()),
-            ("server.allowed_hosts", "[\"a\",\"b\"]".to_owned()),
-            ("storage.durability", "fast".to_owned()),
-        ]);
+        assert_eq!(
+            said(&file),
+            [
+                ("server.port", "5006".to_owned()),
+                ("server.allowed_hosts", "[\"a\",\"b\"]".to_owned()),
+                ("storage.durability", "fast".to_owned()),
+            ]
+        );
         let text = file.text().unwrap().unwrap();
         assert!(text.contains("\nport = 5006\n"), "{text}");
         assert!(!text.contains("# port = "), "the commented line became the setting");

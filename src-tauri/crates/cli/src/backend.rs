@@ -1,0 +1,257 @@
+//! Who does the work: this process as the owner of the data folder, or the server
+//! that owns it, over HTTP. Commands do not need to know which.
+
+use crate::VERSION;
+use crate::args::Globals;
+use crate::failure::{Exit, Failure};
+use crate::time::rfc3339;
+use branchline_client::{
+    BackupDone, CheckDone, Client, DatabaseStatus, Migration, NewToken, QueryRows, Token,
+};
+use branchline_core::{Actor, Error, Scope};
+use branchline_engine::Engine;
+use branchline_engine::home::DataDir;
+use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
+use branchline_server::config::{Config, Overrides};
+use branchline_server::connect::Connection;
+use branchline_server::host::HostOptions;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long an owner that just starts or ends is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// The settings in force for a command without flags of its own.
+pub(crate) fn config(globals: &Globals) -> Result<Config, Failure> {
+    let mut overrides = Overrides::default();
+    overrides.env_file.clone_from(&globals.env_file);
+    Ok(Config::load(&overrides)?)
+}
+
+/// The data folder that was asked for.
+pub(crate) fn data_dir(globals: &Globals) -> Result<DataDir, Failure> {
+    Ok(DataDir::locate(globals.data_dir.clone())?)
+}
+
+/// What the settings say about a server of the data folder that was asked for.
+pub(crate) fn host_options(globals: &Globals, config: &Config) -> Result<HostOptions, Failure> {
+    let mut options = HostOptions::from_config(config, VERSION)?;
+    options.data_dir = data_dir(globals)?;
+    Ok(options)
+}
+
+/// Whether the data folder is ours, or whose guest we are.
+pub(crate) enum Tenancy {
+    /// Nobody had it; now we have.
+    Owner(OwnerLock),
+    /// This server has it, and answers.
+    Guest(Client, InstanceInfo),
+}
+
+impl Tenancy {
+    /// Takes the data folder, or finds the server that has it. An owner that just
+    /// starts, ends, or does one command is waited for.
+    pub(crate) async fn find(data_dir: &DataDir) -> Result<Self, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let in_use = match OwnerLock::acquire(data_dir) {
+                Ok(lock) => return Ok(Self::Owner(lock)),
+                Err(error) => error,
+            };
+            let LockError::InUse { info, .. } = &in_use else { return Err(in_use.into()) };
+            let refused = match info {
+                Some(info) => match greet(info).await {
+                    Ok(client) => return Ok(Self::Guest(client, info.clone())),
+                    Err(refused) => refused,
+                },
+                None => in_use.into(),
+            };
+            if Instant::now() >= deadline {
+                return Err(refused);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn greet(info: &InstanceInfo) -> Result<Client, Failure> {
+    let client = Client::new(&info.url, Some(info.secret.clone()))?;
+    client.health().await?;
+    Ok(client)
+}
+
+/// Does what commands ask for.
+pub(crate) enum Backend {
+    /// In this process.
+    Owner(Box<Owner>),
+    /// In the server's.
+    Guest(Client),
+}
+
+/// The engine in this process, and the lock that makes it ours.
+pub(crate) struct Owner {
+    engine: Engine,
+    actor: Actor,
+    // Dropped after the engine, so that the folder is free only then.
+    _lock: OwnerLock,
+}
+
+impl Backend {
+    /// Becomes the owner or a guest of the data folder.
+    pub(crate) async fn open(globals: &Globals) -> Result<Self, Failure> {
+        let options = host_options(globals, &config(globals)?)?;
+        let lock = match Tenancy::find(&options.data_dir).await? {
+            Tenancy::Guest(client, _) => return Ok(Self::Guest(client)),
+            Tenancy::Owner(lock) => lock,
+        };
+        options.data_dir.create()?;
+        let engine = Engine::open(options.engine_options())?;
+        let actor = engine.owner_actor().await?;
+        Ok(Self::Owner(Box::new(Owner { engine, actor, _lock: lock })))
+    }
+
+    /// Finishes what is open. Not needed after a failure: the database is sound at
+    /// every moment.
+    pub(crate) async fn close(self) {
+        if let Self::Owner(owner) = self {
+            owner.engine.close().await;
+        }
+    }
+
+    /// Mints a token for a client of the server, or of the one at `url` when none
+    /// runs.
+    pub(crate) async fn connect(&self, url: &str) -> Result<Connection, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let Owner { engine, actor, .. } = &**owner;
+                Ok(branchline_server::connect::connect(engine, actor, url).await?)
+            }
+            Self::Guest(client) => {
+                let connected = client.connect(false, false).await?;
+                Ok(Connection {
+                    tracking_uri: connected.tracking_uri,
+                    username: connected.username,
+                    token: connected.token,
+                })
+            }
+        }
+    }
+
+    /// The user name that clients of the data folder's owner give.
+    pub(crate) async fn username(&self) -> Result<String, Failure> {
+        match self {
+            Self::Owner(owner) => Ok(owner.actor.email.clone()),
+            Self::Guest(client) => Ok(client.me().await?.email),
+        }
+    }
+
+    pub(crate) async fn create_token(
+        &self,
+        name: &str,
+        scope: Scope,
+        expires_at: Option<i64>,
+    ) -> Result<NewToken, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let made = owner.engine.create_token(&owner.actor, name, scope, expires_at);
+                let (token, secret) = made.await?;
+                Ok(NewToken { token: token_of(token), secret })
+            }
+            Self::Guest(client) => {
+                let expires_at = expires_at.map(rfc3339);
+                Ok(client.create_token(name, scope.as_str(), expires_at.as_deref()).await?)
+            }
+        }
+    }
+
+    pub(crate) async fn tokens(&self) -> Result<Vec<Token>, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let tokens = owner.engine.tokens(&owner.actor).await?;
+                Ok(tokens.into_iter().map(token_of).collect())
+            }
+            Self::Guest(client) => Ok(client.tokens().await?.tokens),
+        }
+    }
+
+    pub(crate) async fn revoke_token(&self, id: i64) -> Result<(), Failure> {
+        match self {
+            Self::Owner(owner) => Ok(owner.engine.revoke_token(&owner.actor, id).await?),
+            Self::Guest(client) => Ok(client.revoke_token(id).await?),
+        }
+    }
+
+    pub(crate) async fn backup(&self, file: &Path) -> Result<BackupDone, Failure> {
+        let path = file.to_str().ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("'{}' is not UTF-8.", file.display()))
+        })?;
+        match self {
+            Self::Owner(owner) => {
+                owner.engine.backup(&owner.actor, file).await?;
+                let size_bytes = std::fs::metadata(file).map_or(0, |meta| meta.len());
+                Ok(BackupDone { path: path.to_owned(), size_bytes })
+            }
+            Self::Guest(client) => Ok(client.backup(path).await?),
+        }
+    }
+
+    pub(crate) async fn check(&self) -> Result<CheckDone, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let problems = owner.engine.check(&owner.actor).await?;
+                Ok(CheckDone { ok: problems.is_empty(), problems })
+            }
+            Self::Guest(client) => Ok(client.check_database().await?),
+        }
+    }
+
+    pub(crate) async fn query(&self, sql: &str, limit: usize) -> Result<QueryRows, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let found = owner.engine.query(&owner.actor, sql, limit).await?;
+                Ok(QueryRows {
+                    columns: found.columns,
+                    rows: found.rows,
+                    truncated: found.truncated,
+                })
+            }
+            Self::Guest(client) => Ok(client.query(sql, limit).await?),
+        }
+    }
+
+    pub(crate) async fn status(&self) -> Result<DatabaseStatus, Failure> {
+        match self {
+            Self::Owner(owner) => Ok(status_of(&owner.engine).await?),
+            Self::Guest(client) => Ok(client.database_status().await?),
+        }
+    }
+}
+
+async fn status_of(engine: &Engine) -> Result<DatabaseStatus, Error> {
+    let stats = engine.stats().await?;
+    let migrations = engine.migration_status().await?.into_iter().map(|migration| Migration {
+        version: migration.version,
+        name: migration.name,
+        applied: migration.applied,
+    });
+    Ok(DatabaseStatus {
+        migrations: migrations.collect(),
+        db_bytes: stats.db_bytes,
+        wal_bytes: stats.wal_bytes,
+        store_uuid: engine.store_uuid().to_owned(),
+        cursor: engine.cursor().to_string(),
+    })
+}
+
+/// A token as the API writes it, so that owner and guest print the same.
+fn token_of(token: branchline_core::Token) -> Token {
+    Token {
+        id: token.id,
+        name: token.name,
+        scope: token.scope.as_str().to_owned(),
+        created_at: rfc3339(token.created_at),
+        expires_at: token.expires_at.map(rfc3339),
+        last_used_at: token.last_used_at.map(rfc3339),
+    }
+}

@@ -1,0 +1,11 @@
+//! One module per command.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod connect;
+pub(crate) mod db;
+pub(crate) mod doctor;
+pub(crate) mod logs;
+pub(crate) mod run;
+pub(crate) mod serve;
+pub(crate) mod tokens;

@@ -13,7 +13,12 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
             .hint("Check that the data folder exists and may be written.")
             .source(e)
     })?;
-    prepare(&connection, WRITER).map_err(|e| Error::from(StoreError::from(e)))?;
+    prepare(&connection, WRITER).map_err(|e| {
+        if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
+            return crate::migrate::unreadable(path, e);
+        }
+        Error::from(StoreError::from(e))
+    })?;
     Ok(connection)
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn run(connection: &mut Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn unreadable(path: &Path, error: rusqlite::Error) -> Error {
+pub(crate) fn unreadable(path: &Path, error: rusqlite::Error) -> Error {
     Error::internal(format!("{} is not a database that Branchline can read.", path.display()))
         .hint("Move the file aside to start afresh, or restore a backup with `branchline db restore`.")
         .source(error)

@@ -8,7 +8,7 @@ use crate::tx::{View, WriteTx};
 use branchline_core::event::EventKind;
 use branchline_core::search::Op as Comparison;
 use branchline_core::search::{
-    Condition, Expr, Literal, ModelVersionField, Order, RegisteredModelField,
+    Condition, Expr, Literal, ModelVersionField, Op as Compare, Order, RegisteredModelField,
 };
 use branchline_core::{Actor, Error, ErrorCode, ModelVersion, RegisteredModel, Tag, new_uid};
 use rusqlite::{OptionalExtension, Row, params};
@@ -291,13 +291,8 @@ impl View<'_> {
         token: Option<&str>,
     ) -> StoreResult<SearchPage<RegisteredModel>> {
         let mut parts = vec![Sql::new("m.workspace_id = 1")];
-        let prompts = RegisteredModelField::Tag(PROMPT_TAG.into());
-        if !filter.is_some_and(|f| asks_for_prompts(f, &prompts)) {
-            parts.push(no_prompts());
-        }
-        if let Some(filter) = filter {
-            parts.push(query::compile(filter, &mut |c| Ok(model_condition(c)))?);
-        }
+        let is_prompt_tag = |c: &Condition<RegisteredModelField>| matches!(&c.field, RegisteredModelField::Tag(key) if key == PROMPT_TAG);
+        parts.extend(with_prompts_rule(filter, &is_prompt_tag, &model_condition, PROMPT_MODELS)?);
         let mut terms: Vec<Term> =
             order.iter().map(|o| Term::new(model_column(&o.field), !o.ascending)).collect();
         terms.push(Term::new("m.name", false));
@@ -324,13 +319,9 @@ impl View<'_> {
         token: Option<&str>,
     ) -> StoreResult<SearchPage<ModelVersion>> {
         let mut parts = vec![Sql::new("m.workspace_id = 1")];
-        let prompts = ModelVersionField::Tag(PROMPT_TAG.into());
-        if !filter.is_some_and(|f| asks_for_prompts(f, &prompts)) {
-            parts.push(no_prompts());
-        }
-        if let Some(filter) = filter {
-            parts.push(query::compile(filter, &mut |c| Ok(version_condition(c)))?);
-        }
+        let is_prompt_tag = |c: &Condition<ModelVersionField>| matches!(&c.field, ModelVersionField::Tag(key) if key == PROMPT_TAG);
+        let rule = with_prompts_rule(filter, &is_prompt_tag, &version_condition, PROMPT_VERSIONS)?;
+        parts.extend(rule);
         let mut terms: Vec<Term> =
             order.iter().map(|o| Term::new(version_column(&o.field), !o.ascending)).collect();
         if order.is_empty() {
@@ -349,27 +340,40 @@ impl View<'_> {
     }
 }
 
-fn no_prompts() -> Sql {
-    Sql::new(format!(
-        "NOT EXISTS (SELECT 1 FROM registered_model_tag p
-         WHERE p.registered_model_id = m.id AND p.key = '{PROMPT_TAG}' AND p.value = 'true')"
-    ))
-}
+/// Models that are prompts.
+const PROMPT_MODELS: &str = "EXISTS (SELECT 1 FROM registered_model_tag p
+    WHERE p.registered_model_id = m.id AND p.key = 'mlflow.prompt.is_prompt' AND p.value = 'true')";
+/// Versions of prompts.
+const PROMPT_VERSIONS: &str = "EXISTS (SELECT 1 FROM model_version_tag p
+    JOIN model_version pv ON pv.id = p.model_version_id
+    WHERE pv.registered_model_id = m.id AND p.key = 'mlflow.prompt.is_prompt' AND p.value = 'true')";
 
-/// Clients ask for prompts with `= 'true'`. With `!= 'true'` they ask for models, which
-/// have no such tag at all.
-fn asks_for_prompts<F: PartialEq>(filter: &Expr<F>, tag: &F) -> bool {
-    let yes = Literal::Text("true".to_owned());
-    filter.conditions().iter().any(|c| c.field == *tag && c.op == Comparison::Eq && c.value == yes)
-}
-
-/// A condition on a tag; one that only says "no prompt" is met, as prompts are left out.
-fn tag_condition<F>(condition: &Condition<F>, key: &str, test: impl FnOnce() -> Sql) -> Sql {
-    let is_true = condition.value == Literal::Text("true".to_owned());
-    match (condition.op, is_true) {
-        (Comparison::Ne, true) | (Comparison::Eq, false) if key == PROMPT_TAG => Sql::new("1"),
-        _ => test(),
+/// The filter with MLflow's rule for prompts: they are found only where the filter asks
+/// for `tags.mlflow.prompt.is_prompt = 'true'`. Clients write `!= 'true'` to ask for the
+/// rest, and models have no such tag at all, so that condition is taken out.
+fn with_prompts_rule<F: Clone>(
+    filter: Option<&Expr<F>>,
+    is_prompt_tag: &dyn Fn(&Condition<F>) -> bool,
+    condition: &dyn Fn(&Condition<F>) -> Sql,
+    prompts: &str,
+) -> StoreResult<Vec<Sql>> {
+    let asks = |c: &Condition<F>| match (&c.op, &c.value) {
+        (Compare::Eq, Literal::Text(value)) => value == "true",
+        (Compare::Ne, Literal::Text(value)) => value == "false",
+        _ => false,
+    };
+    let conditions = filter.map(Expr::conditions).unwrap_or_default();
+    let asked = conditions.into_iter().any(|c| is_prompt_tag(c) && asks(c));
+    let mut parts = Vec::new();
+    if !asked {
+        parts.push(Sql::new(format!("NOT {prompts}")));
     }
+    if let Some(filter) = filter {
+        parts.push(query::compile(filter, &mut |c| {
+            Ok(if !asked && is_prompt_tag(c) { Sql::new("1") } else { condition(c) })
+        })?);
+    }
+    Ok(parts)
 }
 
 fn model_column(field: &RegisteredModelField) -> &'static str {
@@ -382,9 +386,9 @@ fn model_column(field: &RegisteredModelField) -> &'static str {
 
 fn model_condition(condition: &Condition<RegisteredModelField>) -> Sql {
     match &condition.field {
-        RegisteredModelField::Tag(key) => tag_condition(condition, key, || {
+        RegisteredModelField::Tag(key) => {
             text_tag("registered_model_tag", "registered_model_id", "m.id", key, condition)
-        }),
+        }
         field => query::compare(model_column(field), condition.op, &condition.value),
     }
 }
@@ -402,9 +406,9 @@ fn version_column(field: &ModelVersionField) -> &'static str {
 
 fn version_condition(condition: &Condition<ModelVersionField>) -> Sql {
     match (&condition.field, &condition.value) {
-        (ModelVersionField::Tag(key), _) => tag_condition(condition, key, || {
+        (ModelVersionField::Tag(key), _) => {
             text_tag("model_version_tag", "model_version_id", "v.id", key, condition)
-        }),
+        }
         (ModelVersionField::VersionNumber, Literal::Number(x)) => {
             query::compare("v.version", condition.op, &Literal::Number(*x))
         }

@@ -58,6 +58,7 @@ async fn prompts_are_left_out_unless_asked_for() {
     };
     assert_eq!(find("").await, ["m"]);
     assert_eq!(find("tags.`mlflow.prompt.is_prompt` = 'true'").await, ["p"]);
+    assert_eq!(find("name LIKE '%' AND tags.`mlflow.prompt.is_prompt` != 'true'").await, ["m"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,103 @@
+/** One function per operation of the API, in domain words. */
+import { client, unwrap } from './client'
+import type { EntityPatch, NewToken, RegistryPatch, RunSearch, SeriesQuery, View } from './types'
+
+const by = (id: string) => ({ params: { path: { id } } })
+
+export const server = () => unwrap(client.GET('/api/v1/server'))
+export const session = () => unwrap(client.GET('/api/v1/session'))
+export const signInWithSecret = (secret: string) =>
+  unwrap(client.POST('/api/v1/session', { body: { secret } }))
+export const signInWithPassword = (email: string, password: string) =>
+  unwrap(client.POST('/api/v1/session', { body: { email, password } }))
+export const signOut = () => unwrap(client.DELETE('/api/v1/session'))
+export const updateProfile = (body: { email?: string; full_name?: string }) =>
+  unwrap(client.PATCH('/api/v1/me', { body }))
+export const setPassword = (body: { current?: string; new: string }) =>
+  unwrap(client.POST('/api/v1/me/password', { body }))
+export const preferences = () => unwrap(client.GET('/api/v1/preferences'))
+export const patchPreferences = (body: Record<string, unknown>) =>
+  unwrap(client.PATCH('/api/v1/preferences', { body }))
+export const connect = (body: { write: boolean; force?: boolean }) =>
+  unwrap(client.POST('/api/v1/connect', { body }))
+export const tokens = () => unwrap(client.GET('/api/v1/tokens'))
+export const createToken = (body: NewToken) => unwrap(client.POST('/api/v1/tokens', { body }))
+export const revokeToken = (id: number) =>
+  unwrap(client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } }))
+export const search = (q: string, signal?: AbortSignal) =>
+  unwrap(client.GET('/api/v1/search', { params: { query: { q } }, signal }))
+
+export const experiments = (query: {
+  view?: View
+  order_by?: string[]
+  filter?: string
+  max_results?: number
+  page_token?: string
+}) => unwrap(client.GET('/api/v1/experiments', { params: { query } }))
+export const experiment = (id: string) => unwrap(client.GET('/api/v1/experiments/{id}', by(id)))
+export const createExperiment = (name: string) =>
+  unwrap(client.POST('/api/v1/experiments', { body: { name } }))
+export const patchExperiment = (id: string, body: EntityPatch) =>
+  unwrap(client.PATCH('/api/v1/experiments/{id}', { ...by(id), body }))
+export const deleteExperiment = (id: string) =>
+  unwrap(client.DELETE('/api/v1/experiments/{id}', by(id)))
+export const restoreExperiment = (id: string) =>
+  unwrap(client.POST('/api/v1/experiments/{id}/restore', by(id)))
+export const experimentKeys = (id: string) =>
+  unwrap(client.GET('/api/v1/experiments/{id}/keys', by(id)))
+
+export const searchRuns = (body: RunSearch, signal?: AbortSignal) =>
+  unwrap(client.POST('/api/v1/runs/search', { body, signal }))
+export const run = (id: string) => unwrap(client.GET('/api/v1/runs/{id}', by(id)))
+export const patchRun = (id: string, body: EntityPatch) =>
+  unwrap(client.PATCH('/api/v1/runs/{id}', { ...by(id), body }))
+export const bulkRuns = (run_ids: string[], action: 'delete' | 'restore') =>
+  unwrap(client.POST('/api/v1/runs/bulk', { body: { run_ids, action } }))
+export const runMetrics = (id: string) => unwrap(client.GET('/api/v1/runs/{id}/metrics', by(id)))
+export const runModels = (id: string) => unwrap(client.GET('/api/v1/runs/{id}/models', by(id)))
+export const runArtifacts = (id: string, path?: string) =>
+  unwrap(
+    client.GET('/api/v1/runs/{id}/artifacts', {
+      params: { path: { id }, query: path ? { path } : {} },
+    }),
+  )
+export const metricSeries = (body: SeriesQuery, signal?: AbortSignal) =>
+  unwrap(client.POST('/api/v1/metrics/series', { body, signal }))
+export const checkFilter = (filter: string, signal?: AbortSignal) =>
+  unwrap(client.POST('/api/v1/filter/check', { body: { entity: 'runs', filter }, signal }))
+
+export const models = (query: { max_results?: number; page_token?: string; filter?: string }) =>
+  unwrap(client.GET('/api/v1/models', { params: { query } }))
+export const model = (name: string) =>
+  unwrap(client.GET('/api/v1/models/{name}', { params: { path: { name } } }))
+export const createModel = (name: string, description?: string) =>
+  unwrap(client.POST('/api/v1/models', { body: { name, description } }))
+export const patchModel = (name: string, body: RegistryPatch & { name?: string }) =>
+  unwrap(client.PATCH('/api/v1/models/{name}', { params: { path: { name } }, body }))
+export const deleteModel = (name: string) =>
+  unwrap(client.DELETE('/api/v1/models/{name}', { params: { path: { name } } }))
+export const createVersion = (
+  name: string,
+  body: { run_id?: string; model_id?: string; source?: string; description?: string },
+) => unwrap(client.POST('/api/v1/models/{name}/versions', { params: { path: { name } }, body }))
+const versionPath = (name: string, version: number) => ({ params: { path: { name, version } } })
+export const patchVersion = (name: string, version: number, body: RegistryPatch) =>
+  unwrap(
+    client.PATCH('/api/v1/models/{name}/versions/{version}', {
+      ...versionPath(name, version),
+      body,
+    }),
+  )
+export const deleteVersion = (name: string, version: number) =>
+  unwrap(client.DELETE('/api/v1/models/{name}/versions/{version}', versionPath(name, version)))
+export const setAlias = (name: string, alias: string, version: number) =>
+  unwrap(
+    client.PUT('/api/v1/models/{name}/aliases/{alias}', {
+      params: { path: { name, alias } },
+      body: { version },
+    }),
+  )
+export const deleteAlias = (name: string, alias: string) =>
+  unwrap(
+    client.DELETE('/api/v1/models/{name}/aliases/{alias}', { params: { path: { name, alias } } }),
+  )

@@ -1,0 +1,42 @@
+/** The Python that a person pastes. Pure; every function is tested. */
+
+/** Three lines that make a run on the server at `uri`. */
+export function quickStart(uri: string): string {
+  return [
+    'import mlflow',
+    `mlflow.set_tracking_uri(${pyString(uri)})`,
+    'mlflow.log_metric("loss", 0.5)',
+  ].join('\n')
+}
+
+/** The same with the credential before it: mlflow reads it from the environment. */
+export function withToken(code: string, token: string): string {
+  return ['import os', `os.environ["MLFLOW_TRACKING_TOKEN"] = ${pyString(token)}`, code].join('\n')
+}
+
+/** A Python string literal. */
+export function pyString(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+}
+
+export const MASK = '•'.repeat(20)
+
+/** Text as it may be shown over a shoulder. */
+export function masked(text: string, secret: string | null | undefined): string {
+  return secret ? text.replaceAll(secret, MASK) : text
+}
+
+/**
+ * The address to give to clients: what the server calls itself, unless the person came to
+ * it by another name.
+ */
+export function trackingUri(
+  serverUrl: string | undefined,
+  here: { hostname: string; origin: string },
+): string {
+  return serverUrl && isLoopback(here.hostname) ? serverUrl : here.origin
+}
+
+function isLoopback(hostname: string): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]|.*\.localhost)$/.test(hostname)
+}

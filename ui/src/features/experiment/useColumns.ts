@@ -1,0 +1,39 @@
+import { computed, watch, type Ref } from 'vue'
+import { keys as cacheKeys } from '@/api/keys'
+import { queryClient } from '@/api/query'
+import type { ExperimentKeys, Run } from '@/api/types'
+import { isStrings, setPreference, usePreference } from '@/composables/preferences'
+import { allColumns, defaultColumns } from './columns'
+
+/** The columns of one experiment: those that its keys allow, and those that are shown. */
+export function useColumns(experimentId: string, keys: Ref<ExperimentKeys>, rows: Ref<Run[]>) {
+  const name = `experiment.${experimentId}.columns`
+  const stored = usePreference<string[]>(name, [], isStrings)
+  const all = computed(() => allColumns(keys.value))
+  const chosen = computed({
+    get: () => (stored.value.length > 0 ? stored.value : defaultColumns(keys.value)),
+    set: (ids) => (stored.value = ids),
+  })
+  const visible = computed(() => {
+    const wanted = new Set(chosen.value)
+    return all.value.filter((column) => wanted.has(column.id))
+  })
+
+  // A run brought a key that nobody knew: the list of keys is read again.
+  const known = computed(() => new Set([...keys.value.metrics, ...keys.value.params]))
+  watch(rows, (list) => {
+    const isNew = list.some((run) =>
+      [...Object.keys(run.metrics), ...Object.keys(run.params)].some(
+        (key) => !known.value.has(key),
+      ),
+    )
+    if (isNew) {
+      void queryClient.invalidateQueries(
+        { queryKey: cacheKeys.experimentKeys(experimentId) },
+        { cancelRefetch: false },
+      )
+    }
+  })
+
+  return { all, chosen, visible, reset: () => setPreference(name, null) }
+}

@@ -1,0 +1,70 @@
+/** Words and rules of the model registry. Pure; every function is tested. */
+import type { ModelVersion, RegisteredModel } from '@/api/types'
+import { formatCount } from '@/lib/format'
+import { pyString } from '../connect/snippet'
+
+const FIELD = String.raw`(?:name|creation_timestamp|last_updated_timestamp|tags?\s*\.\s*(?:\x60[^\x60]*\x60|"[^"]*"|[^\s=!<>]+))`
+const COMPARES = String.raw`\s*(?:=|!=|<>|<|>|(?:not\s+)?(?:i?like|in)\b|is\b)`
+const EXPRESSION = new RegExp(`(?:^|[\\s(])${FIELD}${COMPARES}`, 'i')
+
+/** What the server is asked for when this is typed: a search expression as it is, or a part of the name. */
+export function modelFilter(text: string): string | undefined {
+  const wanted = text.trim()
+  if (!wanted) return undefined
+  if (EXPRESSION.test(wanted)) return wanted
+  const quote = wanted.includes("'") ? '"' : "'"
+  return `name ILIKE ${quote}%${wanted.replaceAll(quote, '_')}%${quote}`
+}
+
+/** Whether a problem's position counts characters of what was typed. */
+export function isExpression(text: string): boolean {
+  return EXPRESSION.test(text.trim())
+}
+
+/** `models:/name@alias` where there is an alias, for it outlives the version. */
+export function modelUri(name: string, version: Pick<ModelVersion, 'version' | 'aliases'>): string {
+  const alias = version.aliases[0]
+  return alias === undefined ? `models:/${name}/${version.version}` : `models:/${name}@${alias}`
+}
+
+export function loadSnippet(uri: string): string {
+  return `import mlflow\nmodel = mlflow.pyfunc.load_model(${pyString(uri)})`
+}
+
+/** Why an alias cannot be set, before the server has to say so. */
+export function aliasProblem(alias: string): string | undefined {
+  const wanted = alias.trim()
+  if (wanted === '') return undefined
+  if (!/^[\p{L}\p{N}_-]+$/u.test(wanted)) return 'Letters, digits, “_” and “-” only.'
+  if (wanted.toLowerCase() === 'latest') return '“latest” always means the newest version.'
+  if (/^v\d+$/i.test(wanted)) return `“${wanted}” would read as a version's number.`
+  return undefined
+}
+
+/** The same colour for the same alias everywhere. */
+export function aliasSlot(alias: string, slots: number): number {
+  let hash = 7
+  for (const letter of alias) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) >>> 0
+  return hash % slots
+}
+
+/** What goes with a model, by name. */
+export function goesWithModel(model: RegisteredModel, versions?: readonly ModelVersion[]): string[] {
+  if (versions === undefined || versions.length > 40) {
+    const counted = formatCount(model.version_count, 'version')
+    return [counted, ...model.aliases.map((item) => `@${item.alias} of version ${item.version}`)]
+  }
+  return versions.map(goesWithVersion)
+}
+
+export function goesWithVersion(version: ModelVersion): string {
+  const aliases = version.aliases.map((alias) => ` @${alias}`).join('')
+  const run = version.run_name ? ` from ${version.run_name}` : ''
+  return `Version ${version.version}${aliases}${run}`
+}
+
+/** A status worth a word; the usual one is not. */
+export function statusWord(status: string): string | undefined {
+  if (status === 'READY') return undefined
+  return status.replace('_REGISTRATION', '').replaceAll('_', ' ').toLowerCase()
+}

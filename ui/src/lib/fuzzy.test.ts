@@ -1,0 +1,14 @@
+import { describe, expect, it } from 'vitest'
+import { fuzzyScore } from './fuzzy'
+
+describe('fuzzyScore', () => {
+  it('takes letters in order only', () => {
+    expect(fuzzyScore('Go to Models', 'gtm')).toBeGreaterThan(0)
+    expect(fuzzyScore('Go to Models', 'mg')).toBe(0)
+  })
+  it('likes beginnings and whole pieces', () => {
+    expect(fuzzyScore('Dark theme', 'dark')).toBeGreaterThan(fuzzyScore('A dark theme', 'dark'))
+    expect(fuzzyScore('Go to Models', 'gm')).toBeGreaterThan(fuzzyScore('Sign out mgm', 'gm'))
+  })
+  it('takes everything for nothing', () => expect(fuzzyScore('x', '')).toBeGreaterThan(0))
+})

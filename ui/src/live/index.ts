@@ -1,0 +1,51 @@
+import { onScopeDispose, toValue, watch, type MaybeRefOrGetter } from 'vue'
+import { LiveSocket, type LiveMessage, type SocketLike } from './socket'
+
+function openSocket(): SocketLike {
+  const url = new URL('/api/v1/events', location.href)
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  url.hash = ''
+  return new WebSocket(url) as unknown as SocketLike
+}
+
+/** The window's one connection; started once someone is signed in. */
+export const live = new LiveSocket(openSocket)
+
+if (typeof window !== 'undefined') window.addEventListener('online', () => live.retryNow())
+
+export interface TopicHandlers {
+  onMessage: (message: LiveMessage, topic: string) => void
+  /** Called when messages may have been missed. */
+  onResync: (topic: string) => void
+}
+
+/** Listens to a changing set of topics for as long as the component lives. */
+export function useTopics(
+  topics: MaybeRefOrGetter<readonly string[]>,
+  handlers: TopicHandlers,
+): void {
+  const active = new Map<string, () => void>()
+
+  function follow(wanted: readonly string[]): void {
+    const set = new Set(wanted)
+    for (const [topic, stop] of active) {
+      if (set.has(topic)) continue
+      stop()
+      active.delete(topic)
+    }
+    for (const topic of set) {
+      if (active.has(topic)) continue
+      const stop = live.subscribe(topic, {
+        onMessage: (message) => handlers.onMessage(message, topic),
+        onResync: () => handlers.onResync(topic),
+      })
+      active.set(topic, stop)
+    }
+  }
+
+  watch(() => [...toValue(topics)], follow, { immediate: true })
+  onScopeDispose(() => {
+    for (const stop of active.values()) stop()
+    active.clear()
+  })
+}

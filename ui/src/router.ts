@@ -1,0 +1,141 @@
+import { createRouter, createWebHashHistory, type RouteLocationNormalized } from 'vue-router'
+import { queryClient } from './api/query'
+import { loadPreferences } from './composables/preferences'
+import { ensureSession, onSessionLost } from './composables/session'
+import { live } from './live'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Shown without a session. */
+    open?: boolean
+    title?: string
+  }
+}
+
+/**
+ * Addresses are those that the mlflow client prints (`/#/experiments/1/runs/<id>`), so that
+ * a link in a terminal opens the right page.
+ */
+export const router = createRouter({
+  history: createWebHashHistory(),
+  routes: [
+    {
+      path: '/',
+      name: 'home',
+      component: () => import('./features/home/HomePage.vue'),
+      meta: { title: 'Home' },
+    },
+    {
+      path: '/signin',
+      name: 'signin',
+      component: () => import('./features/signin/SignInPage.vue'),
+      meta: { open: true, title: 'Sign in' },
+    },
+    {
+      path: '/experiments',
+      name: 'experiments',
+      component: () => import('./features/experiments/ExperimentsPage.vue'),
+      meta: { title: 'Experiments' },
+    },
+    {
+      path: '/experiments/:experimentId',
+      name: 'experiment',
+      component: () => import('./features/experiment/ExperimentPage.vue'),
+    },
+    {
+      path: '/experiments/:experimentId/runs/:runId/:tab?',
+      name: 'run',
+      component: () => import('./features/run/RunPage.vue'),
+    },
+    {
+      path: '/runs/:runId',
+      redirect: (to) => ({ name: 'run', params: { experimentId: '-', runId: to.params.runId } }),
+    },
+    {
+      path: '/models',
+      name: 'models',
+      component: () => import('./features/models/ModelsPage.vue'),
+      meta: { title: 'Models' },
+    },
+    {
+      path: '/models/:name',
+      name: 'model',
+      component: () => import('./features/models/ModelPage.vue'),
+    },
+    {
+      path: '/models/:name/versions/:version',
+      name: 'version',
+      redirect: (to) => ({
+        name: 'model',
+        params: { name: to.params.name },
+        query: { v: to.params.version as string },
+      }),
+    },
+    {
+      path: '/settings/:section?',
+      name: 'settings',
+      component: () => import('./features/settings/SettingsPage.vue'),
+      meta: { title: 'Settings' },
+    },
+    {
+      path: '/:rest(.*)*',
+      name: 'missing',
+      component: () => import('./features/MissingPage.vue'),
+      meta: { title: 'Not found' },
+    },
+  ],
+})
+
+function toSignIn(from: RouteLocationNormalized) {
+  const next = from.fullPath === '/' ? {} : { next: from.fullPath }
+  return { name: 'signin', query: next }
+}
+
+let started = false
+
+/** Once per session: the socket and what the person likes. */
+async function start(): Promise<void> {
+  if (started) return
+  started = true
+  live.connect()
+  await loadPreferences().catch(() => undefined)
+}
+
+/** The server also prints its link as `/?signin=<secret>`; it never stays in the address bar. */
+function secretOutsideHash(): string | undefined {
+  const url = new URL(location.href)
+  const secret = url.searchParams.get('signin')
+  if (!secret) return undefined
+  url.searchParams.delete('signin')
+  history.replaceState(history.state, '', url)
+  return secret
+}
+
+router.beforeEach(async (to) => {
+  const secret = secretOutsideHash()
+  if (secret) return { name: 'signin', query: { secret }, replace: true }
+  if (to.meta.open) return true
+  try {
+    if ((await ensureSession()) === 'out') return toSignIn(to)
+  } catch {
+    // Unreachable: the page itself says so and tries again.
+    return true
+  }
+  await start()
+  return true
+})
+
+router.afterEach((to) => {
+  if (to.meta.title) document.title = `${to.meta.title} · Branchline`
+})
+
+onSessionLost(() => leave())
+
+/** To the sign-in page; nothing that was read stays in memory. */
+export function leave(): void {
+  started = false
+  live.disconnect()
+  queryClient.clear()
+  const here = router.currentRoute.value
+  if (here.name !== 'signin') void router.replace(toSignIn(here))
+}

@@ -1,0 +1,153 @@
+import {
+  Box,
+  ChartLine,
+  CirclePlay,
+  House,
+  Keyboard,
+  LogOut,
+  Monitor,
+  Moon,
+  Plug,
+  Plus,
+  Settings,
+  Sun,
+  Trash2,
+} from '@lucide/vue'
+import { refDebounced } from '@vueuse/core'
+import { computed, ref, shallowRef, watch, type Component, type Ref } from 'vue'
+import { useRouter, type RouteLocationRaw } from 'vue-router'
+import * as api from '@/api/calls'
+import type { SearchResult } from '@/api/types'
+import { signOut } from '@/composables/session'
+import { themeChoice } from '@/composables/theme'
+import { attempt } from '@/composables/toasts'
+import { leave } from '@/router'
+import { fuzzyScore } from '@/lib/fuzzy'
+import { connectOpen, shortcutsOpen } from './panels'
+
+export interface Entry {
+  id: string
+  kind: 'experiment' | 'run' | 'model' | 'command'
+  group: string
+  title: string
+  subtitle: string
+  icon: Component
+  shortcut?: string
+  act: () => void
+}
+
+const ICONS = { experiment: ChartLine, run: CirclePlay, model: Box }
+const GROUPS = { experiment: 'Experiments', run: 'Runs', model: 'Models' }
+
+function target(result: SearchResult): RouteLocationRaw {
+  if (result.kind === 'experiment')
+    return { name: 'experiment', params: { experimentId: result.id } }
+  if (result.kind === 'model') return { name: 'model', params: { name: result.id } }
+  const experimentId = result.experiment_id ?? '-'
+  return { name: 'run', params: { experimentId, runId: result.id } }
+}
+
+/** What the palette offers: what the server finds, and commands. */
+export function usePalette(open: Ref<boolean>) {
+  const router = useRouter()
+  const text = ref('')
+  const wanted = refDebounced(text, 90)
+  const results = shallowRef<SearchResult[]>([])
+  const searching = ref(false)
+  const at = ref(0)
+
+  watch(open, () => {
+    text.value = ''
+    results.value = []
+    at.value = 0
+  })
+  watch([wanted, open], async ([q, isOpen], _, onCleanup) => {
+    const abort = new AbortController()
+    onCleanup(() => abort.abort())
+    if (!isOpen) return
+    searching.value = true
+    try {
+      const answer = await api.search(q.trim(), abort.signal)
+      results.value = answer.results
+    } catch {
+      // Commands still work; the status bar says when the server is away.
+      if (!abort.signal.aborted) results.value = []
+    } finally {
+      if (!abort.signal.aborted) searching.value = false
+    }
+  })
+
+  const go = (to: RouteLocationRaw) => () => void router.push(to)
+  const command = (title: string, icon: Component, act: () => void, shortcut?: string): Entry => ({
+    id: `command ${title}`,
+    kind: 'command',
+    group: 'Commands',
+    subtitle: '',
+    title,
+    icon,
+    act,
+    ...(shortcut ? { shortcut } : {}),
+  })
+  const commands: Entry[] = [
+    command('Go to Home', House, go('/'), 'g h'),
+    command('Go to Experiments', ChartLine, go('/experiments'), 'g e'),
+    command('Go to Models', Box, go('/models'), 'g m'),
+    command('Go to Settings', Settings, go('/settings'), 'g s'),
+    command('New experiment', Plus, go({ name: 'experiments', query: { new: '1' } })),
+    command('New registered model', Plus, go({ name: 'models', query: { new: '1' } })),
+    command('Deleted experiments', Trash2, go({ name: 'experiments', query: { view: 'deleted' } })),
+    command('Connect training code', Plug, () => (connectOpen.value = true)),
+    command('Light theme', Sun, () => (themeChoice.value = 'light')),
+    command('Dark theme', Moon, () => (themeChoice.value = 'dark')),
+    command('Theme of the system', Monitor, () => (themeChoice.value = 'system')),
+    command('Keyboard shortcuts', Keyboard, () => (shortcutsOpen.value = true), '?'),
+    command('Sign out', LogOut, () => {
+      void attempt('Could not sign out', async () => {
+        await signOut()
+        leave()
+      })
+    }),
+  ]
+
+  const entries = computed<Entry[]>(() => {
+    const found = results.value.map<Entry>((result) => ({
+      id: `${result.kind} ${result.id}`,
+      kind: result.kind,
+      group: GROUPS[result.kind],
+      title: result.title,
+      subtitle: result.subtitle ?? '',
+      icon: ICONS[result.kind],
+      act: go(target(result)),
+    }))
+    const q = text.value.trim()
+    const matching = commands
+      .map((entry) => ({ entry, score: fuzzyScore(entry.title, q) }))
+      .filter(({ score }) => score > 0)
+      .sort((a, b) => b.score - a.score)
+      .map(({ entry }) => entry)
+    const byKind = (['experiment', 'run', 'model'] as const).flatMap((kind) =>
+      found.filter((entry) => entry.kind === kind),
+    )
+    return q ? [...byKind, ...matching] : [...matching, ...byKind]
+  })
+  watch(entries, (list) => {
+    if (at.value >= list.length) at.value = 0
+  })
+  watch(text, () => (at.value = 0))
+
+  return {
+    text,
+    entries,
+    at,
+    searching,
+    move(by: number) {
+      const { length } = entries.value
+      if (length) at.value = (at.value + by + length) % length
+    },
+    run(entry: Entry | undefined) {
+      if (!entry) return
+      open.value = false
+      entry.act()
+    },
+  }
+}

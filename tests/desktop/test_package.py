@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -22,7 +23,8 @@ FILES = {
 
 def package(kind: str) -> Path:
     """The package of this kind that `scripts/package debug` has made."""
-    found = list((ROOT / "target/debug/bundle" / kind).glob(f"*.{kind}"))
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    found = list((target / "debug/bundle" / kind).glob(f"*.{kind}"))
     assert len(found) == 1, f"one .{kind} is expected, run `scripts/package debug` first: {found}"
     return found[0]
 

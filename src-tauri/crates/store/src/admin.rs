@@ -169,8 +169,7 @@ impl View<'_> {
                 .hint("Use SELECT; changes go through the app, so that nothing is lost.")
                 .into());
         }
-        let columns: Vec<String> =
-            statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([]).map_err(wrong_sql)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(wrong_sql)? {

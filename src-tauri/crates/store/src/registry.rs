@@ -6,7 +6,6 @@ use crate::experiment::{owner, text_tag};
 use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::{View, WriteTx};
 use branchline_core::event::EventKind;
-use branchline_core::search::Op as Comparison;
 use branchline_core::search::{
     Condition, Expr, Literal, ModelVersionField, Op as Compare, Order, RegisteredModelField,
 };

@@ -11,35 +11,40 @@ pub(crate) const SHELL: Shell = Shell::Sh;
 #[cfg(windows)]
 pub(crate) const SHELL: Shell = Shell::Powershell;
 
-/// Waits until the system or the person asks the process to end.
-pub(crate) async fn stop_signal() {
+/// Waits until the system or the person asks the process to end. It listens from
+/// the call on, not only from when it is awaited.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
-            // Without handlers the system's own way of ending us remains.
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+        let signals =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        async move {
+            let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else {
+                // Without handlers the system's own way of ending us remains.
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
         }
     }
     #[cfg(windows)]
     {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
-        let (Ok(mut c), Ok(mut b), Ok(mut close), Ok(mut shutdown)) =
-            (ctrl_c(), ctrl_break(), ctrl_close(), ctrl_shutdown())
-        else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = c.recv() => {}
-            _ = b.recv() => {}
-            _ = close.recv() => {}
-            _ = shutdown.recv() => {}
+        let signals = (ctrl_c(), ctrl_break(), ctrl_close(), ctrl_shutdown());
+        async move {
+            let (Ok(mut c), Ok(mut b), Ok(mut close), Ok(mut shutdown)) = signals else {
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                _ = c.recv() => {}
+                _ = b.recv() => {}
+                _ = close.recv() => {}
+                _ = shutdown.recv() => {}
+            }
         }
     }
 }
@@ -57,19 +62,23 @@ pub(crate) fn exit_number(status: ExitStatus) -> u8 {
     }
 }
 
-/// Waits for a child; what asks us to end meanwhile is passed on to it, or left to
-/// it where it has been told already.
-pub(crate) async fn wait_for(mut child: tokio::process::Child) -> std::io::Result<ExitStatus> {
+/// Runs a child to its end; what asks us to end meanwhile is passed on to it, or
+/// left to it where it has been told already.
+pub(crate) async fn run_to_end(
+    command: &mut tokio::process::Command,
+) -> std::io::Result<ExitStatus> {
     #[cfg(unix)]
     {
         use rustix::process::{Pid, Signal, kill_process};
         use tokio::signal::unix::{SignalKind, signal};
-        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        // A terminal sends these two to the child as well; the server outlives it.
+        // Before the child lives: it must not outlive us because we were not ready.
+        // A terminal sends the first two to the child as well.
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut quit = signal(SignalKind::quit())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        let mut child = command.spawn()?;
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         loop {
             let passed_on = tokio::select! {
                 status = child.wait() => return status,
@@ -88,6 +97,7 @@ pub(crate) async fn wait_for(mut child: tokio::process::Child) -> std::io::Resul
     {
         // The console tells the child itself; we only must not end before it.
         let mut interrupt = tokio::signal::windows::ctrl_c()?;
+        let mut child = command.spawn()?;
         loop {
             tokio::select! {
                 status = child.wait() => return status,

@@ -10,7 +10,7 @@ use branchline_server::connect::Connection;
 use branchline_server::host::Host;
 use branchline_server::logs::{self, LogOptions};
 use std::ffi::OsString;
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 
 /// The token is revoked when the command ends; this is for when we do not live to
 /// see it.
@@ -71,15 +71,14 @@ async fn execute(connection: &Connection, command: &[OsString]) -> Done {
     let Some((program, arguments)) = command.split_first() else {
         return Err(Failure::new(Exit::Usage, "There is no command to run."));
     };
-    let child = tokio::process::Command::new(program)
+    let mut child = tokio::process::Command::new(program);
+    child
         .args(arguments)
         .envs(connection.environment())
         // MLflow prefers these wherever it finds them, a credentials file included.
-        .envs(connection.password_environment())
-        .stdin(Stdio::inherit())
-        .spawn()
-        .map_err(|cause| cannot_start(program, &cause))?;
-    let status = platform::wait_for(child).await?;
+        .envs(connection.password_environment());
+    let status =
+        platform::run_to_end(&mut child).await.map_err(|cause| cannot_start(program, &cause))?;
     Ok(ExitCode::from(platform::exit_number(status)))
 }
 

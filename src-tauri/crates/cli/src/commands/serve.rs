@@ -22,6 +22,8 @@ pub(crate) async fn run(globals: &Globals, args: &Serve, output: &Output) -> Don
     refuse_placeholder(&config, &options, output)?;
     let _log = begin_log(&config, &options)?;
     write_template();
+    // Whoever reads the first line may ask us to end at once.
+    let stop = platform::stop_signal();
     let wanted = options.port;
     let api_only = options.api_only;
     let no_auth = options.no_auth;
@@ -35,7 +37,7 @@ pub(crate) async fn run(globals: &Globals, args: &Serve, output: &Output) -> Don
         output.remark("Without sign-in: every program on this machine acts as the owner.");
     }
     tokio::select! {
-        () = platform::stop_signal() => tracing::info!("asked to end"),
+        () = stop => tracing::info!("asked to end"),
         () = host.stopped() => {}
     }
     host.shutdown().await?;

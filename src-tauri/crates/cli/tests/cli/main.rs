@@ -1,6 +1,8 @@
 //! The binary as a person and a script meet it: real processes, real sockets, real
 //! files, each test in a sandbox of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod completions;
 mod config;
 mod connect;

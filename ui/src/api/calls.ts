@@ -101,3 +101,8 @@ export const deleteAlias = (name: string, alias: string) =>
   unwrap(
     client.DELETE('/api/v1/models/{name}/aliases/{alias}', { params: { path: { name, alias } } }),
   )
+
+export const backupDatabase = (path: string) =>
+  unwrap(client.POST('/api/v1/db/backup', { body: { path } }))
+export const checkDatabase = () => unwrap(client.GET('/api/v1/db/check'))
+export const databaseStatus = () => unwrap(client.GET('/api/v1/db/status'))

@@ -92,6 +92,9 @@ export interface paths {
     delete: Get<Path<{ name: string; alias: string }>, Empty>
   }
   '/api/v1/search': { get: Get<Query<{ q: string }>, Answer<{ results: S['SearchResult'][] }>> }
+  '/api/v1/db/backup': { post: Op<None, { path: string }, Answer<S['BackupDone']>> }
+  '/api/v1/db/check': { get: Get<None, Answer<S['CheckDone']>> }
+  '/api/v1/db/status': { get: Get<None, Answer<S['DatabaseStatus']>> }
   '/api/v1/filter/check': {
     post: Op<None, { entity: 'runs'; filter: string }, Answer<S['FilterCheck']>>
   }
@@ -100,6 +103,15 @@ export interface paths {
 export interface components {
   schemas: {
     ApiProblem: { detail: string; code: string; hint?: string | null; position?: number | null }
+    BackupDone: { path: string; size_bytes: number }
+    CheckDone: { ok: boolean; problems: string[] }
+    DatabaseStatus: {
+      migrations: { version: number; name: string; applied: boolean }[]
+      db_bytes: number
+      wal_bytes: number
+      store_uuid: string
+      cursor: string
+    }
     View: 'active' | 'deleted' | 'all'
     Server: {
       version: string

@@ -1,5 +1,9 @@
 /** Which of a run's metrics says most about how it goes. Pure. */
-const WISHES = [/^(val|valid|validation|eval|test)[/_.-]?.*loss/i, /loss/i, /^(val|valid|validation|eval|test)/i]
+const WISHES = [
+  /^(val|valid|validation|eval|test)[/_.-]?.*loss/i,
+  /loss/i,
+  /^(val|valid|validation|eval|test)/i,
+]
 
 /** A loss first, validation before training, never the machine's own figures unless nothing else is there. */
 export function headlineMetric(keys: readonly string[]): string | undefined {

@@ -1,10 +1,9 @@
-import { useQuery } from '@tanstack/vue-query'
+import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { useThrottleFn } from '@vueuse/core'
 import { computed } from 'vue'
 import * as api from '@/api/calls'
 import { keys } from '@/api/keys'
 import { queryClient } from '@/api/query'
-import type { RunPage } from '@/api/types'
 import { useExperiments } from '@/composables/useExperiments'
 import { useTopics } from '@/live'
 import { useServer } from '@/shell/useServer'
@@ -25,16 +24,20 @@ export function useHome() {
   function useRuns(which: string, filter: () => string, order: string, max_results = SHOWN) {
     return useQuery({
       queryKey: computed(() => [...keys.homeRuns(which), ids.value.join()]),
-      queryFn: ({ signal }): Promise<RunPage> =>
+      queryFn: ({ signal }) =>
         api.searchRuns(
           { experiment_ids: ids.value, filter: filter(), order_by: [order], max_results },
           signal,
         ),
       enabled: computed(() => ids.value.length > 0),
-      placeholderData: (before: RunPage | undefined) => before,
+      placeholderData: keepPreviousData,
     })
   }
-  const running = useRuns('running', () => "attributes.status = 'RUNNING'", 'attributes.start_time DESC')
+  const running = useRuns(
+    'running',
+    () => "attributes.status = 'RUNNING'",
+    'attributes.start_time DESC',
+  )
   const recent = useRuns('recent', () => ENDED, 'attributes.end_time DESC')
   const failed = useRuns(
     'failed',

@@ -48,7 +48,7 @@ describe('modelFilter', () => {
       "tag.`my key`!='x'",
       "(name = 'a')",
       "name NOT IN ('a')",
-      "tags.stage IS NULL",
+      'tags.stage IS NULL',
     ]) {
       expect(modelFilter(text)).toBe(text)
       expect(isExpression(text)).toBe(true)
@@ -59,7 +59,9 @@ describe('modelFilter', () => {
 
 describe('the way to load a version', () => {
   it('names the alias when there is one', () => {
-    expect(modelUri('fraud', version(3, { aliases: ['champion', 'b'] }))).toBe('models:/fraud@champion')
+    expect(modelUri('fraud', version(3, { aliases: ['champion', 'b'] }))).toBe(
+      'models:/fraud@champion',
+    )
     expect(modelUri('fraud', version(3))).toBe('models:/fraud/3')
   })
   it('is Python, whatever the name holds', () => {
@@ -90,7 +92,10 @@ it('gives an alias the same colour each time, within the slots', () => {
 describe('what goes with a model', () => {
   it('is each version with its aliases and run when they are known', () => {
     const versions = [version(2, { aliases: ['champion'], run_name: 'calm-moss' }), version(1)]
-    expect(goesWithModel(model, versions)).toEqual(['Version 2 @champion from calm-moss', 'Version 1'])
+    expect(goesWithModel(model, versions)).toEqual([
+      'Version 2 @champion from calm-moss',
+      'Version 1',
+    ])
   })
   it('is how many, otherwise', () => {
     expect(goesWithModel(model)).toEqual(['2 versions', '@champion of version 2'])

@@ -49,7 +49,10 @@ export function aliasSlot(alias: string, slots: number): number {
 }
 
 /** What goes with a model, by name. */
-export function goesWithModel(model: RegisteredModel, versions?: readonly ModelVersion[]): string[] {
+export function goesWithModel(
+  model: RegisteredModel,
+  versions?: readonly ModelVersion[],
+): string[] {
   if (versions === undefined || versions.length > 40) {
     const counted = formatCount(model.version_count, 'version')
     return [counted, ...model.aliases.map((item) => `@${item.alias} of version ${item.version}`)]

@@ -41,7 +41,9 @@ export function useModelActions() {
         danger: true,
       })
       if (!yes) return false
-      const done = await attempt(`Could not delete ${model.name}`, () => api.deleteModel(model.name))
+      const done = await attempt(`Could not delete ${model.name}`, () =>
+        api.deleteModel(model.name),
+      )
       if (!done) return false
       queryClient.removeQueries({ queryKey: keys.model(model.name) })
       await refetchModels([])

@@ -51,5 +51,8 @@ export function useModels(text: Ref<string>) {
     placeholderData: keepPreviousData,
   })
   useModelsTopic()
-  return { query, models: computed(() => query.data.value?.pages.flatMap((page) => page.models) ?? []) }
+  return {
+    query,
+    models: computed(() => query.data.value?.pages.flatMap((page) => page.models) ?? []),
+  }
 }

@@ -1,4 +1,5 @@
 //! The schema, the plans of searches, and who a database is.
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 
 use branchline_core::search::{parse_run_filter, parse_run_order};
 use branchline_core::{ExperimentId, SystemClock, ViewType};

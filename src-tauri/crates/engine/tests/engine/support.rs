@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
+
 use branchline_core::{Actor, Clock, ExperimentId, Metric, RunId, SystemClock, Tag};
 use branchline_engine::{
     Durability, Engine, EngineOptions, LogBatch, NewExperiment, NewRun, RunSearch,

@@ -31,10 +31,29 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         None => None,
     };
     let row = |what, unit, target, pick: fn(&Figures) -> f64, limit| Row {
-        workload: "W7", what, unit, target, durability: "balanced", ours: pick(&mine), peer: theirs.as_ref().map(pick), limit,
+        workload: "W7",
+        what,
+        unit,
+        target,
+        durability: "balanced",
+        ours: pick(&mine),
+        peer: theirs.as_ref().map(pick),
+        limit,
     };
-    table.add(row("512 MB up; limit: write and sync", "MB/s", Target::AtLeast(write * 0.9), |f| f.up, Some(write)));
-    table.add(row("512 MB down; limit: read", "MB/s", Target::AtLeast(read * 0.9), |f| f.down, Some(read)));
+    table.add(row(
+        "512 MB up; limit: write and sync",
+        "MB/s",
+        Target::AtLeast(write * 0.9),
+        |f| f.up,
+        Some(write),
+    ));
+    table.add(row(
+        "512 MB down; limit: read",
+        "MB/s",
+        Target::AtLeast(read * 0.9),
+        |f| f.down,
+        Some(read),
+    ));
     table.add(row("10 kB put", "ms", Target::AtMost(0.35), |f| f.put, None));
     table.add(row("10 kB get", "ms", Target::AtMost(0.2), |f| f.get, None));
     Ok(())
@@ -56,12 +75,17 @@ fn figures(subject: &Subject, megabytes: usize, count: usize) -> Result<Figures>
         })?;
     ensure!(length == megabytes << 20, "{length} bytes came back");
     let small = piece.get(..10_000).unwrap_or_default();
-    let puts: Vec<_> =
-        (0..count).map(|number| subject.request("PUT", &path(&format!("s{number}.bin")), BYTES, small)).collect();
-    let gets: Vec<_> = (0..count).map(|number| subject.get(&path(&format!("s{number}.bin")))).collect();
+    let puts: Vec<_> = (0..count)
+        .map(|number| subject.request("PUT", &path(&format!("s{number}.bin")), BYTES, small))
+        .collect();
+    let gets: Vec<_> =
+        (0..count).map(|number| subject.get(&path(&format!("s{number}.bin")))).collect();
     let mut connection = subject.connect()?;
     let mut each = |requests: &[crate::http::Request]| -> Result<f64> {
-        Ok(Times::of(count, |i| requests.get(i).map_or(Ok(()), |request| connection.call(request).map(drop)))?.median())
+        Ok(Times::of(count, |i| {
+            requests.get(i).map_or(Ok(()), |request| connection.call(request).map(drop))
+        })?
+        .median())
     };
     Ok(Figures { up, down, put: each(&puts)?, get: each(&gets)? })
 }

@@ -47,7 +47,8 @@ fn ours(subject: &Subject, count: usize) -> Result<()> {
         for run in (client..count).step_by(CLIENTS) {
             let mut body = new_run("0");
             body["start_time"] = json!(START + run as i64 * 1000);
-            let answer: Value = serde_json::from_slice(connection.call(&subject.post("/runs/create", &body))?)?;
+            let answer: Value =
+                serde_json::from_slice(connection.call(&subject.post("/runs/create", &body))?)?;
             let id = answer["run"]["info"]["run_id"].as_str().context("no run")?;
             let metric = |key| json!({"key": format!("m{key}"), "value": value(run, key), "timestamp": START, "step": 0});
             let body = json!({
@@ -78,8 +79,10 @@ fn peer(path: &Path, count: usize) -> Result<()> {
         let mut latest_row = transaction.prepare(
             "INSERT INTO latest_metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?1, ?2, ?3, ?4, 0, 0)",
         )?;
-        let mut param_row = transaction.prepare("INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
-        let mut tag_row = transaction.prepare("INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
+        let mut param_row =
+            transaction.prepare("INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
+        let mut tag_row =
+            transaction.prepare("INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
         for run in 0..count {
             let id = format!("{run:032x}");
             run_row.execute(params![id, START + run as i64 * 1000])?;

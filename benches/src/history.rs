@@ -16,12 +16,15 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let mut connection = ours.connect()?;
     let (run, _) = ours.create_run(&mut connection)?;
     for first in (0..points).step_by(1000) {
-        let metrics: Vec<Value> = (first..first + 1000).map(|step| point("loss", step as i64)).collect();
-        connection.call(&ours.post("/runs/log-batch", &json!({"run_id": run, "metrics": metrics})))?;
+        let metrics: Vec<Value> =
+            (first..first + 1000).map(|step| point("loss", step as i64)).collect();
+        connection
+            .call(&ours.post("/runs/log-batch", &json!({"run_id": run, "metrics": metrics})))?;
     }
     let whole = whole(&ours, &run, points, 10)?;
     let body = json!({"run_ids": [run], "keys": ["loss"], "max_points": 320}).to_string();
-    let request = ours.request("POST", "/api/v1/metrics/series", "application/json", body.as_bytes());
+    let request =
+        ours.request("POST", "/api/v1/metrics/series", "application/json", body.as_bytes());
     connection.call(&request)?;
     let sampled = Times::of(options.count(100), |_| connection.call(&request).map(drop))?.median();
     ours.stop()?;
@@ -36,16 +39,30 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         peer_sampled = Some(Times::of(5, |_| connection.call(&request).map(drop))?.median());
     }
     let row = |what, unit, most, ours, peer| Row {
-        workload: "W6", what, unit, target: Target::AtMost(most), durability: "read", ours, peer, limit: None,
+        workload: "W6",
+        what,
+        unit,
+        target: Target::AtMost(most),
+        durability: "read",
+        ours,
+        peer,
+        limit: None,
     };
     // A quick run reads a tenth of the points, so it has a tenth of the time.
-    table.add(row("whole history of 100k points", "s", 0.07 * points as f64 / 1e5, whole, peer_whole));
+    table.add(row(
+        "whole history of 100k points",
+        "s",
+        0.07 * points as f64 / 1e5,
+        whole,
+        peer_whole,
+    ));
     table.add(row("sampled to 320 points", "ms", 5.0, sampled, peer_sampled));
     Ok(())
 }
 
 fn whole(subject: &Subject, run: &str, points: usize, count: usize) -> Result<f64> {
-    let request = subject.get(&format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss"));
+    let request =
+        subject.get(&format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss"));
     let mut connection = subject.connect()?;
     let answer: Value = serde_json::from_slice(connection.call(&request)?)?;
     let got = answer["metrics"].as_array().map_or(0, Vec::len);

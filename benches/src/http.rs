@@ -26,7 +26,13 @@ impl Request {
     }
 
     /// The bytes before a body that is sent separately.
-    pub(crate) fn head(method: &str, path: &str, fields: &str, kind: &str, length: usize) -> Vec<u8> {
+    pub(crate) fn head(
+        method: &str,
+        path: &str,
+        fields: &str,
+        kind: &str,
+        length: usize,
+    ) -> Vec<u8> {
         let line = format!("{method} {path} HTTP/1.1\r\n{fields}\r\n");
         format!("{line}Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n").into_bytes()
     }
@@ -34,7 +40,8 @@ impl Request {
 
 impl Connection {
     pub(crate) fn open(address: &str) -> Result<Self> {
-        let stream = TcpStream::connect(address).with_context(|| format!("cannot reach {address}"))?;
+        let stream =
+            TcpStream::connect(address).with_context(|| format!("cannot reach {address}"))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(120)))?;
         Ok(Self { stream, buffer: vec![0; 1 << 16], read: 0 })
@@ -96,7 +103,8 @@ impl Connection {
                 break end + 4;
             }
         };
-        let head = String::from_utf8_lossy(self.filled().get(..end).unwrap_or_default()).into_owned();
+        let head =
+            String::from_utf8_lossy(self.filled().get(..end).unwrap_or_default()).into_owned();
         let length = header(&head, "content-length").and_then(|value| value.parse().ok());
         if head.split(' ').nth(1).is_some_and(|status| status.starts_with('2')) {
             let chunked = header(&head, "transfer-encoding").is_some();
@@ -118,7 +126,9 @@ impl Connection {
                 }
                 self.fill()?;
             };
-            let text = String::from_utf8_lossy(self.filled().get(at..at + line).unwrap_or_default()).into_owned();
+            let text =
+                String::from_utf8_lossy(self.filled().get(at..at + line).unwrap_or_default())
+                    .into_owned();
             let size = usize::from_str_radix(text.trim(), 16)?;
             at += line + 2;
             while self.read < at + size + 2 {
@@ -158,6 +168,7 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 }
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let same = |line: &&str| line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
+    let same =
+        |line: &&str| line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
     head.lines().find(same).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim())
 }

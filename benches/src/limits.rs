@@ -20,7 +20,8 @@ pub(crate) struct Floor {
 
 impl Floor {
     pub(crate) fn start() -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?).arg("floor").stdout(Stdio::piped()).spawn()?;
+        let mut child =
+            Command::new(std::env::current_exe()?).arg("floor").stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no stdout")?).read_line(&mut line)?;
         Ok(Self { child, address: line.trim().to_owned() })
@@ -94,7 +95,9 @@ fn answer_forever(stream: TcpStream) -> Result<()> {
         }
         body.resize(length, 0);
         reader.read_exact(&mut body)?;
-        writer.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")?;
+        writer.write_all(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        )?;
     }
 }
 
@@ -112,17 +115,28 @@ fn compact(path: &Path, synchronous: &str) -> Result<Database> {
 }
 
 /// Rows a second into SQLite, so many of them a transaction, with the given sync mode.
-pub(crate) fn sqlite_rows(options: &Options, rows: usize, each: usize, synchronous: &str) -> Result<f64> {
+pub(crate) fn sqlite_rows(
+    options: &Options,
+    rows: usize,
+    each: usize,
+    synchronous: &str,
+) -> Result<f64> {
     let path = options.path(&format!("limit-{rows}-{each}-{synchronous}.db"));
     let mut database = compact(&path, synchronous)?;
     let taken = seconds(|| {
         for first in (0..rows).step_by(each) {
             let transaction = database.transaction()?;
             {
-                let mut insert = transaction.prepare_cached("INSERT INTO metric VALUES (1, ?1, ?2, ?3, 0, ?4)")?;
+                let mut insert = transaction
+                    .prepare_cached("INSERT INTO metric VALUES (1, ?1, ?2, ?3, 0, ?4)")?;
                 for row in first..first + each {
                     let step = (row / 10) as i64;
-                    insert.execute(params![row as i64 % 10, step, 1_700_000_000_000 + step * 50, 1.0 / (row as f64 + 2.0)])?;
+                    insert.execute(params![
+                        row as i64 % 10,
+                        step,
+                        1_700_000_000_000 + step * 50,
+                        1.0 / (row as f64 + 2.0)
+                    ])?;
                 }
             }
             transaction.commit()?;

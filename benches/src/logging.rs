@@ -36,11 +36,13 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         return Ok(());
     }
     let count = |full| options.count(full);
-    let load = Load { singles: count(6000), batches: count(300), rounds: count(400), pairs: count(4000) };
+    let load =
+        Load { singles: count(6000), batches: count(300), rounds: count(400), pairs: count(4000) };
     let ours = Subject::ours(options, "ours-logging")?;
     let mine = figures(&ours, &load)?;
     let mine = Figures { bytes: bytes(ours, options)?, ..mine };
-    let load = Load { singles: count(400), batches: count(20), rounds: count(20), pairs: count(200) };
+    let load =
+        Load { singles: count(400), batches: count(20), rounds: count(20), pairs: count(200) };
     let theirs = match Subject::peer(options, "peer-logging")? {
         Some(peer) => Some(figures(&peer, &load)?),
         None => None,
@@ -48,19 +50,67 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let floor = Floor::start()?;
     let one_by_one = limits::sqlite_rows(options, count(20_000), 1, "NORMAL")?;
     let by_thousand = limits::sqlite_rows(options, count(500_000), 1000, "NORMAL")?;
-    eprintln!("SQLite, a row a transaction: {one_by_one:.0}/s; {:.3} ms to append and sync 4 kB", limits::append_and_sync(options, count(300))?);
+    eprintln!(
+        "SQLite, a row a transaction: {one_by_one:.0}/s; {:.3} ms to append and sync 4 kB",
+        limits::append_and_sync(options, count(300))?
+    );
     let row = |workload, what, unit, target, pick: fn(&Figures) -> f64, limit| Row {
-        workload, what, unit, target, durability: BALANCED, ours: pick(&mine), peer: theirs.as_ref().map(pick), limit,
+        workload,
+        what,
+        unit,
+        target,
+        durability: BALANCED,
+        ours: pick(&mine),
+        peer: theirs.as_ref().map(pick),
+        limit,
     };
     use Target::{AtLeast, AtMost};
-    table.add(row("W1", "log-metric one by one, p50; limit: HTTP floor", "ms", AtMost(0.28), |f| f.single, Some(floor.latency(count(6000))?)));
-    table.add(row("W1", "the same; limit: SQLite row by row", "1/s", AtLeast(3500.0), |f| 1e3 / f.single, Some(one_by_one)));
+    table.add(row(
+        "W1",
+        "log-metric one by one, p50; limit: HTTP floor",
+        "ms",
+        AtMost(0.28),
+        |f| f.single,
+        Some(floor.latency(count(6000))?),
+    ));
+    table.add(row(
+        "W1",
+        "the same; limit: SQLite row by row",
+        "1/s",
+        AtLeast(3500.0),
+        |f| 1e3 / f.single,
+        Some(one_by_one),
+    ));
     table.add(row("W1", "server CPU a call", "ms", AtMost(0.15), |f| f.cpu, None));
-    table.add(row("W2", "log-batch of 1000; limit: SQLite by 1000", "metrics/s", AtLeast(300_000.0), |f| f.batch, Some(by_thousand)));
-    table.add(row("W3", "8 clients, batch of 100 + param + tag", "metrics/s", AtLeast(150_000.0), |f| f.mixed, Some(floor.rate(8, count(3000), 4000)? * 100.0 / 3.0)));
+    table.add(row(
+        "W2",
+        "log-batch of 1000; limit: SQLite by 1000",
+        "metrics/s",
+        AtLeast(300_000.0),
+        |f| f.batch,
+        Some(by_thousand),
+    ));
+    table.add(row(
+        "W3",
+        "8 clients, batch of 100 + param + tag",
+        "metrics/s",
+        AtLeast(150_000.0),
+        |f| f.mixed,
+        Some(floor.rate(8, count(3000), 4000)? * 100.0 / 3.0),
+    ));
     table.add(row("W3", "p99 of a batch among them", "ms", AtMost(10.0), |f| f.tail, None));
     table.add(row("W4", "create run + update", "pairs/s", AtLeast(1800.0), |f| f.pairs, None));
-    table.add(Row { peer: peer_bytes(options)?, ..row("W12", "bytes a metric point; limit: compact table", "B", AtMost(35.0), |f| f.bytes, Some(28.7)) });
+    table.add(Row {
+        peer: peer_bytes(options)?,
+        ..row(
+            "W12",
+            "bytes a metric point; limit: compact table",
+            "B",
+            AtMost(35.0),
+            |f| f.bytes,
+            Some(28.7),
+        )
+    });
     Ok(())
 }
 
@@ -85,14 +135,17 @@ fn one_by_one(subject: &Subject, count: usize) -> Result<(f64, f64)> {
         connection.call(warm)?;
     }
     let before = cpu_seconds(subject.pid());
-    let times = Times::of(count, |step| requests.get(step).map_or(Ok(()), |request| connection.call(request).map(drop)))?;
+    let times = Times::of(count, |step| {
+        requests.get(step).map_or(Ok(()), |request| connection.call(request).map(drop))
+    })?;
     let cpu = (cpu_seconds(subject.pid()) - before) * 1e3 / count as f64;
     Ok((times.median(), cpu))
 }
 
 fn thousand(run: &str, number: usize) -> Value {
     let first = (number * 100) as i64;
-    let metrics: Vec<Value> = (0..1000).map(|i| point(&format!("key{}", i % 10), first + i / 10)).collect();
+    let metrics: Vec<Value> =
+        (0..1000).map(|i| point(&format!("key{}", i % 10), first + i / 10)).collect();
     json!({"run_id": run, "metrics": metrics})
 }
 
@@ -101,7 +154,8 @@ fn batches(subject: &Subject, count: usize) -> Result<f64> {
     let (run, _) = subject.create_run(&mut connection)?;
     let requests: Vec<Request> =
         (0..count).map(|number| subject.post("/runs/log-batch", &thousand(&run, number))).collect();
-    let taken = seconds(|| requests.iter().try_for_each(|request| connection.call(request).map(drop)))?;
+    let taken =
+        seconds(|| requests.iter().try_for_each(|request| connection.call(request).map(drop)))?;
     Ok((count * 1000) as f64 / taken)
 }
 
@@ -112,13 +166,20 @@ fn eight_clients(subject: &Subject, rounds: usize) -> Result<(f64, f64)> {
         let (run, _) = subject.create_run(&mut subject.connect()?)?;
         let requests: Vec<[Request; 3]> = (0..rounds)
             .map(|round| {
-                let metrics: Vec<Value> =
-                    (0..100).map(|i| point(&format!("key{}", i % 5), (round * 20) as i64 + i / 5)).collect();
+                let metrics: Vec<Value> = (0..100)
+                    .map(|i| point(&format!("key{}", i % 5), (round * 20) as i64 + i / 5))
+                    .collect();
                 let key = format!("p{}", round % 90);
                 [
                     subject.post("/runs/log-batch", &json!({"run_id": run, "metrics": metrics})),
-                    subject.post("/runs/log-parameter", &json!({"run_id": run, "key": key, "value": "0.1"})),
-                    subject.post("/runs/set-tag", &json!({"run_id": run, "key": "epoch", "value": round.to_string()})),
+                    subject.post(
+                        "/runs/log-parameter",
+                        &json!({"run_id": run, "key": key, "value": "0.1"}),
+                    ),
+                    subject.post(
+                        "/runs/set-tag",
+                        &json!({"run_id": run, "key": "epoch", "value": round.to_string()}),
+                    ),
                 ]
             })
             .collect();
@@ -186,7 +247,11 @@ fn peer_bytes(options: &Options) -> Result<Option<f64>> {
     let database = subject.database();
     subject.stop()?;
     let size = || -> Result<u64> {
-        rusqlite::Connection::open(&database)?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        rusqlite::Connection::open(&database)?.query_row(
+            "PRAGMA wal_checkpoint(TRUNCATE)",
+            [],
+            |_| Ok(()),
+        )?;
         Ok(std::fs::metadata(&database)?.len())
     };
     let before = size()?;

@@ -22,16 +22,28 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn parse(arguments: &[String]) -> Result<Self> {
-        let root = std::env::var_os("BRANCHLINE_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+        let root =
+            std::env::var_os("BRANCHLINE_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let folder = tempfile::Builder::new().prefix("branchline-bench").tempdir_in(root)?;
-        let mut options = Self { quick: false, only: Vec::new(), json: None, python: MlflowServer::python(), folder };
+        let mut options = Self {
+            quick: false,
+            only: Vec::new(),
+            json: None,
+            python: MlflowServer::python(),
+            folder,
+        };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             match (argument.as_str(), rest.len()) {
                 ("--quick", _) => options.quick = true,
                 ("--no-peer", _) => options.python = None,
                 ("--only", 1..) => {
-                    options.only = rest.next().into_iter().flat_map(|text| text.split(',')).map(str::to_owned).collect();
+                    options.only = rest
+                        .next()
+                        .into_iter()
+                        .flat_map(|text| text.split(','))
+                        .map(str::to_owned)
+                        .collect();
                 }
                 ("--json", 1..) => options.json = rest.next().map(PathBuf::from),
                 _ => bail!("usage: benches/run [--quick] [--no-peer] [--only W1,W5] [--json FILE]"),

@@ -29,12 +29,34 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     };
     let synced = limits::append_and_sync(options, options.count(500))?;
     let row = |what, unit, target, pick: fn(&Figures) -> f64, limit| Row {
-        workload: "W8", what, unit, target, durability: "synced", ours: pick(&mine), peer: theirs.as_ref().map(pick), limit,
+        workload: "W8",
+        what,
+        unit,
+        target,
+        durability: "synced",
+        ours: pick(&mine),
+        peer: theirs.as_ref().map(pick),
+        limit,
     };
-    table.add(row("create model; limit: append and sync", "ms", Target::AtMost(0.7), |f| f.model, Some(synced)));
+    table.add(row(
+        "create model; limit: append and sync",
+        "ms",
+        Target::AtMost(0.7),
+        |f| f.model,
+        Some(synced),
+    ));
     table.add(row("create version", "ms", Target::AtMost(0.7), |f| f.version, Some(synced)));
-    table.add(Row { durability: "read", ..row("search 100 models", "ms", Target::AtMost(3.0), |f| f.search, None) });
-    table.add(row("create models from 64 clients", "1/s", Target::AtLeast(5000.0), |f| f.crowd, None));
+    table.add(Row {
+        durability: "read",
+        ..row("search 100 models", "ms", Target::AtMost(3.0), |f| f.search, None)
+    });
+    table.add(row(
+        "create models from 64 clients",
+        "1/s",
+        Target::AtLeast(5000.0),
+        |f| f.crowd,
+        None,
+    ));
     Ok(())
 }
 
@@ -45,11 +67,16 @@ fn figures(subject: &Subject, count: usize, crowd: usize) -> Result<Figures> {
     let model = |name: String| subject.post("/registered-models/create", &json!({"name": name}));
     let models: Vec<_> = (0..count).map(|number| model(format!("model {number:05}"))).collect();
     let source = format!("mlflow-artifacts:/{path}");
-    let version = |number| json!({"name": format!("model {number:05}"), "source": source, "run_id": run});
-    let versions: Vec<_> = (0..count).map(|number| subject.post("/model-versions/create", &version(number))).collect();
+    let version =
+        |number| json!({"name": format!("model {number:05}"), "source": source, "run_id": run});
+    let versions: Vec<_> =
+        (0..count).map(|number| subject.post("/model-versions/create", &version(number))).collect();
     let search = subject.get("/api/2.0/mlflow/registered-models/search?max_results=100");
     let mut each = |requests: &[crate::http::Request]| -> Result<f64> {
-        Ok(Times::of(requests.len(), |i| requests.get(i).map_or(Ok(()), |request| connection.call(request).map(drop)))?.median())
+        Ok(Times::of(requests.len(), |i| {
+            requests.get(i).map_or(Ok(()), |request| connection.call(request).map(drop))
+        })?
+        .median())
     };
     let (model_time, version_time) = (each(&models)?, each(&versions)?);
     let search = each(&vec![search; (count / 10).max(5)])?;
@@ -63,5 +90,10 @@ fn figures(subject: &Subject, count: usize, crowd: usize) -> Result<Figures> {
         })
         .map(drop)
     })?;
-    Ok(Figures { model: model_time, version: version_time, search, crowd: (CLIENTS * crowd) as f64 / taken })
+    Ok(Figures {
+        model: model_time,
+        version: version_time,
+        search,
+        crowd: (CLIENTS * crowd) as f64 / taken,
+    })
 }

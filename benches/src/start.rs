@@ -31,12 +31,26 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         peer_restart = Subject::peer(options, "peer-start")?.map(|peer| peer.started_in());
     }
     let row = |workload, what, unit, most, ours, peer| Row {
-        workload, what, unit, target: Target::AtMost(most), durability: "balanced", ours, peer, limit: None,
+        workload,
+        what,
+        unit,
+        target: Target::AtMost(most),
+        durability: "balanced",
+        ours,
+        peer,
+        limit: None,
     };
     table.add(row("W10", "first start to first answer", "s", 0.06, median(firsts), peer_start));
     table.add(row("W10", "restart to first answer", "s", 0.03, median(restarts), peer_restart));
     table.add(row("W11", "idle memory, PSS", "MB", 25.0, idle as f64 / 1e6, peer_idle));
-    table.add(row("W11", "memory after 200k points and searches", "MB", 70.0, worked as f64 / 1e6, None));
+    table.add(row(
+        "W11",
+        "memory after 200k points and searches",
+        "MB",
+        70.0,
+        worked as f64 / 1e6,
+        None,
+    ));
     Ok(())
 }
 
@@ -62,9 +76,14 @@ fn work(subject: &Subject, batches: usize) -> Result<()> {
     let (run, _) = subject.create_run(&mut connection)?;
     for number in 0..batches {
         let first = number as i64 * 1000;
-        let metrics: Vec<_> = (first..first + 1000).map(|step| crate::subject::point("loss", step)).collect();
-        connection.call(&subject.post("/runs/log-batch", &serde_json::json!({"run_id": run, "metrics": metrics})))?;
-        let search = serde_json::json!({"experiment_ids": ["0"], "order_by": ["metrics.loss DESC"]});
+        let metrics: Vec<_> =
+            (first..first + 1000).map(|step| crate::subject::point("loss", step)).collect();
+        connection.call(
+            &subject
+                .post("/runs/log-batch", &serde_json::json!({"run_id": run, "metrics": metrics})),
+        )?;
+        let search =
+            serde_json::json!({"experiment_ids": ["0"], "order_by": ["metrics.loss DESC"]});
         connection.call(&subject.post("/runs/search", &search))?;
     }
     let history = format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss");

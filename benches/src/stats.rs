@@ -43,13 +43,18 @@ pub(crate) fn seconds(call: impl FnOnce() -> Result<()>) -> Result<f64> {
 }
 
 /// Runs the same work on several threads at once; what each answered.
-pub(crate) fn on_threads<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub(crate) fn on_threads<T: Send>(
+    count: usize,
+    work: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
     std::thread::scope(|scope| {
         let work = &work;
         let handles: Vec<_> = (0..count).map(|number| scope.spawn(move || work(number))).collect();
         handles
             .into_iter()
-            .map(|handle| handle.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a client panicked"))))
+            .map(|handle| {
+                handle.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a client panicked")))
+            })
             .collect()
     })
 }
@@ -62,13 +67,19 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
         next += 1;
         let Ok(tasks) = std::fs::read_dir(format!("/proc/{process}/task")) else { continue };
         for task in tasks.flatten() {
-            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            let children =
+                std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
             pids.extend(children.split_whitespace().filter_map(|text| text.parse::<u32>().ok()));
         }
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
         // After the name in parentheses: state is the first field, utime and stime the 12th and 13th.
         let fields = stat.rsplit(')').next().unwrap_or_default();
-        ticks += fields.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u64>().ok()).sum::<u64>();
+        ticks += fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|text| text.parse::<u64>().ok())
+            .sum::<u64>();
     }
     // USER_HZ is 100 on every Linux that Rust knows.
     ticks as f64 / 100.0

@@ -102,14 +102,20 @@ impl Subject {
 
     /// A POST to MLflow's interface.
     pub(crate) fn post(&self, path: &str, body: &Value) -> Request {
-        self.request("POST", &format!("/api/2.0/mlflow{path}"), "application/json", body.to_string().as_bytes())
+        self.request(
+            "POST",
+            &format!("/api/2.0/mlflow{path}"),
+            "application/json",
+            body.to_string().as_bytes(),
+        )
     }
 
     fn fields(&self) -> String {
         let host = self.address();
-        self.authorization
-            .as_ref()
-            .map_or_else(|| format!("Host: {host}"), |value| format!("Host: {host}\r\nAuthorization: {value}"))
+        self.authorization.as_ref().map_or_else(
+            || format!("Host: {host}"),
+            |value| format!("Host: {host}\r\nAuthorization: {value}"),
+        )
     }
 
     /// A new run in experiment 0; its id and the path of its artifacts.
@@ -118,7 +124,11 @@ impl Subject {
         let answer: Value = serde_json::from_slice(answer)?;
         let info = &answer["run"]["info"];
         let id = info["run_id"].as_str().context("no run")?.to_owned();
-        let path = info["artifact_uri"].as_str().context("no run")?.trim_start_matches("mlflow-artifacts:/").to_owned();
+        let path = info["artifact_uri"]
+            .as_str()
+            .context("no run")?
+            .trim_start_matches("mlflow-artifacts:/")
+            .to_owned();
         Ok((id, path))
     }
 }

@@ -57,7 +57,13 @@ impl Row {
 
     fn verdict(&self) -> String {
         let share = self.target.share(self.ours);
-        let word = if share >= 1.0 { "reached" } else if share >= 0.5 { "half" } else { "MISSED" };
+        let word = if share >= 1.0 {
+            "reached"
+        } else if share >= 0.5 {
+            "half"
+        } else {
+            "MISSED"
+        };
         format!("{word} {:.0} %", (share * 100.0).min(999.0))
     }
 }
@@ -81,7 +87,8 @@ impl Table {
 
     /// Prints everything, and writes it where that was asked for.
     pub(crate) fn finish(mut self, options: &Options) -> Result<()> {
-        self.rows.sort_by_key(|row| row.workload.trim_start_matches('W').parse::<u32>().unwrap_or(0));
+        self.rows
+            .sort_by_key(|row| row.workload.trim_start_matches('W').parse::<u32>().unwrap_or(0));
         let mut out = std::io::stdout().lock();
         self.print(&mut out, options)?;
         if let Some(path) = &options.json {
@@ -92,7 +99,18 @@ impl Table {
 
     fn print(&self, out: &mut impl std::io::Write, options: &Options) -> Result<()> {
         let lines: Vec<[String; 10]> = self.rows.iter().map(line).collect();
-        let titles = ["", "workload", "unit", "ours", "mlflow", "× mlflow", "limit", "of limit", "target", "reached"];
+        let titles = [
+            "",
+            "workload",
+            "unit",
+            "ours",
+            "mlflow",
+            "× mlflow",
+            "limit",
+            "of limit",
+            "target",
+            "reached",
+        ];
         let mut widths = titles.map(|title| title.chars().count());
         for line in &lines {
             for (width, cell) in widths.iter_mut().zip(line) {
@@ -125,8 +143,10 @@ impl Table {
                 })
             })
             .collect();
-        let about: serde_json::Map<String, Value> =
-            versions(options, &self.load_before).into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
+        let about: serde_json::Map<String, Value> = versions(options, &self.load_before)
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), json!(value)))
+            .collect();
         json!({"rows": rows, "about": about})
     }
 }
@@ -141,7 +161,8 @@ fn line(row: &Row) -> [String; 10] {
         optional(row.peer),
         row.better(row.peer).map_or_else(|| "–".to_owned(), |times| format!("{times:.1}×")),
         optional(row.limit),
-        row.better(row.limit).map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0)),
+        row.better(row.limit)
+            .map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0)),
         row.target.text(),
         row.verdict(),
     ]

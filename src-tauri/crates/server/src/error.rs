@@ -2,7 +2,7 @@
 //! `{"detail", "code", "hint"?, "position"?}`.
 
 use axum::Json;
-use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use branchline_core::{Error, ErrorCode};
@@ -122,11 +122,6 @@ pub fn unreadable_json(rejection: &JsonRejection) -> Error {
     }
 }
 
-/// An error for a body that could not be read at all.
-pub fn unreadable_bytes(rejection: &BytesRejection) -> Error {
-    unreadable(rejection.status(), rejection.body_text())
-}
-
 /// An error for a path whose parts are not of the expected kind.
 pub fn unreadable_path(rejection: &PathRejection) -> Error {
     Error::invalid(rejection.body_text())
@@ -134,13 +129,18 @@ pub fn unreadable_path(rejection: &PathRejection) -> Error {
 
 fn unreadable(status: StatusCode, text: String) -> Error {
     if status == StatusCode::PAYLOAD_TOO_LARGE {
-        return Error::new(
-            ErrorCode::PayloadTooLarge,
-            format!("The request's body is larger than {} bytes.", crate::MAX_BODY_BYTES),
-        )
-        .hint("Send it in smaller pieces.");
+        return too_large();
     }
     Error::new(ErrorCode::BadRequest, text)
+}
+
+/// An error for a body over the limit.
+pub fn too_large() -> Error {
+    Error::new(
+        ErrorCode::PayloadTooLarge,
+        format!("The request's body is larger than {} bytes.", crate::MAX_BODY_BYTES),
+    )
+    .hint("Send it in smaller pieces.")
 }
 
 #[cfg(test)]

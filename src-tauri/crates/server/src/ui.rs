@@ -91,15 +91,13 @@ fn with_charset(kind: &str) -> String {
 
 fn page(headers: &HeaderMap, index: Option<EmbeddedFile>) -> Response {
     let nonce = STANDARD.encode(rand::random::<[u8; 16]>());
-    let (status, text) = match index {
-        Some(file) => {
-            (StatusCode::OK, String::from_utf8_lossy(&file.data).replace(NONCE_MARK, &nonce))
-        }
-        None => (StatusCode::SERVICE_UNAVAILABLE, missing_page(&nonce)),
+    let text = match index {
+        Some(file) => String::from_utf8_lossy(&file.data).replace(NONCE_MARK, &nonce),
+        None => missing_page(&nonce),
     };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let policy = content_policy(&nonce, host);
-    let mut response = (status, text).into_response();
+    let mut response = text.into_response();
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     answer.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -1,9 +1,10 @@
 //! Extractors that answer in the own API's words when a request cannot be read.
 //! They keep axum's names, by which the OpenAPI macros know them.
 
-use crate::error::{ApiError, unreadable_json, unreadable_path};
+use crate::error::{ApiError, too_large, unreadable_json, unreadable_path};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use branchline_core::{Error, ErrorCode};
 use serde::Serialize;
@@ -16,11 +17,20 @@ pub(crate) struct Json<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        // Axum would read up to the limit before it says so.
+        if announced(request.headers()) > Some(crate::MAX_BODY_BYTES as u64) {
+            return Err(ApiError(too_large()));
+        }
         axum::Json::from_request(request, state)
             .await
             .map(|axum::Json(value)| Self(value))
             .map_err(|rejection| ApiError(unreadable_json(&rejection)))
     }
+}
+
+/// The body's length, as the client says.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

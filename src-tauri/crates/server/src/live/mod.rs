@@ -17,7 +17,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use branchline_core::{Actor, Error, Result};
+use branchline_core::{Actor, Result};
 use protocol::{Close, Request};
 use std::time::Duration;
 
@@ -85,8 +85,6 @@ async fn first_message(state: &AppState, socket: &mut WebSocket) -> Result<Liste
     let Ok(Request::Auth { token }) = serde_json::from_str(&text) else { return Err(missing()) };
     let presented = Presented::Bearer(token);
     let actor = presented.actor(state).await?;
-    let told = socket.send(Message::text(protocol::AUTHENTICATED)).await;
-    told.map_err(|e| Error::internal("The socket closed.").source(e))?;
     Ok(Listener { actor, presented: Some(presented) })
 }
 

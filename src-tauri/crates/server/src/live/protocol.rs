@@ -17,9 +17,6 @@ pub(super) enum Request {
     Unsubscribe { id: String },
 }
 
-/// The answer to a first message with a credential that holds.
-pub(super) const AUTHENTICATED: &str = r#"{"kind":"authenticated"}"#;
-
 /// Why the server closes a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Close {

@@ -100,7 +100,7 @@ impl Session {
                 Ok(())
             }
             // Signed in already.
-            Ok(Request::Auth { .. }) => self.send(protocol::AUTHENTICATED.to_owned()).await,
+            Ok(Request::Auth { .. }) => Ok(()),
             Err(error) => {
                 let error = Error::new(
                     ErrorCode::BadRequest,

@@ -130,7 +130,13 @@ async fn pages_of_other_sites_change_nothing() {
     let walk = walk(ServerOptions { no_auth: true, ..ServerOptions::default() });
     for route in walk.routes.iter().filter(|route| *route != "/health") {
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            for origin in ["http://evil.example", "null", "http://localhost:5006", "file://"] {
+            for origin in [
+                "http://evil.example",
+                "null",
+                "http://localhost:5006",
+                "https://localhost:5005",
+                "file://",
+            ] {
                 let sent = [HOST, (header::ORIGIN, origin)];
                 let status = walk.status(&method, route, &sent).await;
                 assert_eq!(status, 403, "{method} {route} from {origin}");

@@ -73,3 +73,21 @@ async fn several_listeners_serve_the_same() {
     );
     assert!(none.await.is_err(), "nothing to listen on is an error");
 }
+
+#[tokio::test]
+async fn a_body_that_is_announced_too_large_is_not_waited_for() {
+    let app = TestApp::start().await;
+    for path in ["/api/v1/runs/search", "/api/2.0/mlflow/runs/log-batch"] {
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: 536870912\r\n\r\n{{",
+            app.address, app.token
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        let read = tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut answer));
+        read.await.expect("an answer comes before the body").unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 413", "{path}");
+    }
+}

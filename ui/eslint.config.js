@@ -28,7 +28,10 @@ export default ts.config(
       'vue/multi-word-component-names': 'off',
       'vue/require-default-prop': 'off',
       'vue/block-order': ['error', { order: ['script', 'template', 'style'] }],
-      'vue/define-macros-order': 'error',
+      'vue/define-macros-order': [
+        'error',
+        { order: ['defineOptions', 'defineModel', 'defineProps', 'defineEmits'] },
+      ],
       // Markdown is the only HTML that is set, and it is sanitised in one place.
       'vue/no-v-html': 'error',
       'vue/no-unused-refs': 'error',

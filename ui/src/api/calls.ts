@@ -1,6 +1,15 @@
 /** One function per operation of the API, in domain words. */
 import { client, unwrap } from './client'
-import type { EntityPatch, NewToken, RegistryPatch, RunSearch, SeriesQuery, View } from './types'
+import type {
+  ExperimentPatch,
+  ModelPatch,
+  NewToken,
+  RegistryPatch,
+  RunPatch,
+  RunSearch,
+  SeriesQuery,
+  View,
+} from './types'
 
 const by = (id: string) => ({ params: { path: { id } } })
 
@@ -17,7 +26,8 @@ export const setPassword = (body: { current?: string; new: string }) =>
   unwrap(client.POST('/api/v1/me/password', { body }))
 export const preferences = () => unwrap(client.GET('/api/v1/preferences'))
 export const patchPreferences = (body: Record<string, unknown>) =>
-  unwrap(client.PATCH('/api/v1/preferences', { body }))
+  // The document can only say "an object": its generated type allows no members.
+  unwrap(client.PATCH('/api/v1/preferences', { body: body as Record<string, never> }))
 export const connect = (body: { write: boolean; force?: boolean }) =>
   unwrap(client.POST('/api/v1/connect', { body }))
 export const tokens = () => unwrap(client.GET('/api/v1/tokens'))
@@ -37,7 +47,7 @@ export const experiments = (query: {
 export const experiment = (id: string) => unwrap(client.GET('/api/v1/experiments/{id}', by(id)))
 export const createExperiment = (name: string) =>
   unwrap(client.POST('/api/v1/experiments', { body: { name } }))
-export const patchExperiment = (id: string, body: EntityPatch) =>
+export const patchExperiment = (id: string, body: ExperimentPatch) =>
   unwrap(client.PATCH('/api/v1/experiments/{id}', { ...by(id), body }))
 export const deleteExperiment = (id: string) =>
   unwrap(client.DELETE('/api/v1/experiments/{id}', by(id)))
@@ -49,7 +59,7 @@ export const experimentKeys = (id: string) =>
 export const searchRuns = (body: RunSearch, signal?: AbortSignal) =>
   unwrap(client.POST('/api/v1/runs/search', { body, signal }))
 export const run = (id: string) => unwrap(client.GET('/api/v1/runs/{id}', by(id)))
-export const patchRun = (id: string, body: EntityPatch) =>
+export const patchRun = (id: string, body: RunPatch) =>
   unwrap(client.PATCH('/api/v1/runs/{id}', { ...by(id), body }))
 export const bulkRuns = (run_ids: string[], action: 'delete' | 'restore') =>
   unwrap(client.POST('/api/v1/runs/bulk', { body: { run_ids, action } }))
@@ -72,7 +82,7 @@ export const model = (name: string) =>
   unwrap(client.GET('/api/v1/models/{name}', { params: { path: { name } } }))
 export const createModel = (name: string, description?: string) =>
   unwrap(client.POST('/api/v1/models', { body: { name, description } }))
-export const patchModel = (name: string, body: RegistryPatch & { name?: string }) =>
+export const patchModel = (name: string, body: ModelPatch) =>
   unwrap(client.PATCH('/api/v1/models/{name}', { params: { path: { name } }, body }))
 export const deleteModel = (name: string) =>
   unwrap(client.DELETE('/api/v1/models/{name}', { params: { path: { name } } }))

@@ -1,17 +1,19 @@
-import { nextTick, ref } from 'vue'
+import { nextTick, ref, type Ref } from 'vue'
 import { useShortcuts } from './keyboard'
 
 interface RowActs {
+  /** Holds the rows as its children. */
+  body?: Ref<HTMLElement | undefined>
   count: () => number
   open: (index: number) => void
   rename?: (index: number) => void
   menu?: (index: number) => void
 }
 
-/** j k Enter e . for an ordinary table; `element` holds its rows. */
+/** j k Enter e . for an ordinary table. */
 export function useRowKeys(acts: RowActs) {
   const at = ref(-1)
-  const element = ref<HTMLElement>()
+  const element = acts.body ?? ref<HTMLElement>()
 
   function move(by: number): void {
     const count = acts.count()

@@ -10,6 +10,7 @@ function run(run_id: string, rev = 1): Run {
     experiment_id: '1',
     user_id: '',
     status: 'RUNNING',
+    started_at: '2026-01-01T00:00:00Z',
     lifecycle: 'active',
     artifact_uri: '',
     tags: {},

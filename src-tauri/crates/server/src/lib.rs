@@ -17,12 +17,14 @@ mod hosts;
 mod live;
 pub mod logs;
 pub mod mlflow;
+mod part;
 pub mod platform;
 mod serve;
 pub mod state;
 mod ui;
 
 pub use api::openapi_json;
+pub use branchline_mlflow::MLFLOW_VERSION;
 pub use serve::serve;
 pub use state::{AppState, ServerOptions};
 
@@ -30,9 +32,6 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use branchline_engine::Engine;
-
-/// The MLflow release whose semantics the server follows.
-pub const MLFLOW_VERSION: &str = "3.17.2";
 
 /// Largest body of a request that is read into memory; uploads are streamed and
 /// have no limit.

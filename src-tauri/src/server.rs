@@ -121,7 +121,7 @@ async fn greet(info: &InstanceInfo) -> Result<Session, SessionError> {
 
 async fn use_another_port(app: &AppHandle, error: &HostError) -> bool {
     let detail = format!(
-        "{error}\n\nBranchline can listen on another port this time. Scripts that use the \
+        "{error}.\n\nBranchline can listen on another port this time. Scripts that use the \
          usual address will then not find it."
     );
     let (answer, answered) = oneshot::channel();

@@ -126,7 +126,7 @@ impl Session {
 /// tells the page when that is done.
 pub(crate) fn script(origin: &str) -> String {
     let origin = serde_json::Value::String(origin.to_owned());
-    include_str!("sign_in.js").replace("\"@origin@\"", &origin.to_string())
+    include_str!("page.js").replace("\"@origin@\"", &origin.to_string())
 }
 
 #[cfg(test)]

@@ -24,6 +24,17 @@ def element(driver: Remote, selector: str) -> WebElement:
     return until(selector, lambda: next((e for e in driver.find_elements("css selector", selector) if e.is_displayed()), None))
 
 
+def go(driver: Remote, route: str) -> None:
+    """Follows a link inside the page, once the page is ready to notice it."""
+    element(driver, "main [data-testid]")
+    driver.execute_script(f"location.hash = '#{route}'")
+
+
+def x_range(chart: WebElement) -> tuple[float, float]:
+    """From where to where the chart shows its x axis."""
+    return float(chart.get_attribute("data-x-min")), float(chart.get_attribute("data-x-max"))
+
+
 def signed_in(driver: Remote) -> bool:
     status, _ = driver.execute_async_script(SESSION)
     return status == 200
@@ -91,7 +102,7 @@ def test_points_arrive_while_the_run_is_open_and_the_zoom_stays(app: App, client
     for step in range(40):
         mlflow.log_metric(run, "loss", 1 / (step + 1), step=step)
 
-    driver.execute_script(f"location.hash = '#/experiments/{experiment}/runs/{run}/charts'")
+    go(driver, f"/experiments/{experiment}/runs/{run}/charts")
     driver.execute_script("window.sameDocument = true")
     chart = element(driver, "[data-testid=metric-chart][data-key=loss]")
     until("40 points", lambda: chart.get_attribute("data-points") == "40")
@@ -102,19 +113,20 @@ def test_points_arrive_while_the_run_is_open_and_the_zoom_stays(app: App, client
     drag = ActionChains(driver, duration=100).move_to_element_with_offset(plot, -int(width * 0.3), 0).click_and_hold()
     drag.move_to_element_with_offset(plot, 0, 0).move_to_element_with_offset(plot, int(width * 0.2), 0).release().perform()
     until("the zoom", lambda: chart.get_attribute("data-zoomed") == "true")
-    zoom = [chart.get_attribute(name) for name in ("data-x-min", "data-x-max")]
-    assert 0 < float(zoom[0]) < float(zoom[1]) < 39
+    zoom = until("the zoomed range", lambda: (r := x_range(chart)) != (0, 39) and r)
+    assert 0 < zoom[0] < zoom[1] < 39, zoom
 
     for step in range(40, 60):
         mlflow.log_metric(run, "loss", 1 / (step + 1), step=step)
     until("the new points", lambda: chart.get_attribute("data-points") == "60")
     assert chart.get_attribute("data-last-step") == "59"
-    assert [chart.get_attribute(name) for name in ("data-x-min", "data-x-max")] == zoom
+    assert x_range(chart) == zoom
     assert driver.execute_script("return window.sameDocument === true && performance.getEntriesByType('navigation').length === 1")
     driver.execute_async_script(SETTLE)
 
     mlflow.set_terminated(run, "FINISHED")
-    until("the end of the run", lambda: "Finished" in driver.find_element("css selector", "body").text)
+    status = element(driver, "[data-testid=run-status]")
+    until("the end of the run", lambda: "finished" in status.text.lower())
     app.terminate()
 
 
@@ -137,7 +149,7 @@ def test_everything_is_there_after_a_restart(app: App, client) -> None:
     driver = app.drive()
     restored = app.window()
     until("size and place as before", lambda: desktop.geometry(restored) == moved)
-    driver.execute_script(f"location.hash = '#/experiments/0/runs/{run}'")
+    go(driver, f"/experiments/0/runs/{run}")
     until("the run", lambda: "kept" in driver.find_element("css selector", "body").text)
     assert client(app).get_run(run).data.params == {"rate": "0.1"}
 
@@ -159,8 +171,8 @@ def test_a_second_start_focuses_the_first(app: App) -> None:
     until("the window to be minimised", lambda: not desktop.windows("Branchline"))
     second = App(desktop, app.home)
     assert second.start().wait(30) == 0
-    until("the first window in front", lambda: desktop.run("xdotool", "getactivewindow").strip() == window)
-    assert len(desktop.windows("Branchline")) == 1
+    until("the one window to be back", lambda: desktop.windows("Branchline") == [window])
+    until("the one window in front", lambda: desktop.run("xdotool", "getactivewindow").strip() == window)
     app.terminate()
 
 

@@ -1,9 +1,19 @@
-// Signs the window in before the page's own code runs. A session that is still
-// good is kept, so a reload costs one small request; otherwise the shell gives a
-// secret that works once, which is posted and forgotten.
+// What the window does before the page's own code runs.
 (() => {
   if (location.origin !== "@origin@" || window.top !== window) return
 
+  // WebKitGTK hands on the system's language even where it is none ("C", "POSIX"),
+  // and whoever formats numbers by it then throws.
+  try {
+    new Intl.Locale(navigator.language)
+  } catch {
+    Object.defineProperty(navigator, 'language', { value: 'en-US' })
+    Object.defineProperty(navigator, 'languages', { value: Object.freeze(['en-US']) })
+  }
+
+  // Signs in. A session that is still good is kept, so a reload costs one small
+  // request; otherwise the shell gives a secret that works once, which is posted
+  // and forgotten.
   const path = '/api/v1/session'
 
   async function signIn() {

@@ -19,9 +19,17 @@ export default defineConfig({
     host: '127.0.0.1',
     port: 5173,
     strictPort: true,
-    // Without changeOrigin the server still sees its own host and origin, as its guard wants.
     proxy: {
-      '/api': { target: backend, changeOrigin: true, ws: true, rewriteWsOrigin: true },
+      '/api': {
+        target: backend,
+        changeOrigin: true,
+        ws: true,
+        rewriteWsOrigin: true,
+        // The server refuses writes of other origins; here the page and it are one.
+        configure: (proxy) => {
+          proxy.on('proxyReq', (request) => request.setHeader('origin', backend))
+        },
+      },
     },
   },
   test: {

@@ -104,11 +104,10 @@ describe('clippedRange', () => {
 
 describe('groupKeys', () => {
   it('groups by prefix, loose keys first, system last', () => {
-    expect(groupKeys(['val/loss', 'rmse', 'system/gpu', 'train/loss', 'val/acc'])).toEqual([
-      { name: '', keys: ['rmse'] },
-      { name: 'train', keys: ['train/loss'] },
+    expect(groupKeys(['val/loss', 'rmse', 'system/gpu', 'system/mem', 'lr/a', 'val/acc'])).toEqual([
+      { name: '', keys: ['lr/a', 'rmse'] },
       { name: 'val', keys: ['val/acc', 'val/loss'] },
-      { name: 'system', keys: ['system/gpu'] },
+      { name: 'system', keys: ['system/gpu', 'system/mem'] },
     ])
   })
 })

@@ -160,18 +160,27 @@ export interface KeyGroup {
 /** `train/loss` and `train/acc` belong together; keys without a prefix come first. */
 export function groupKeys(keys: readonly string[]): KeyGroup[] {
   const groups = new Map<string, string[]>()
-  for (const key of [...keys].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))) {
+  for (const key of [...keys].sort(byName)) {
     const slash = key.indexOf('/')
     const name = slash > 0 ? key.slice(0, slash) : ''
     const group = groups.get(name)
     if (group) group.push(key)
     else groups.set(name, [key])
   }
+  const loose = groups.get('') ?? []
+  for (const [name, members] of groups) {
+    // A group of one would only cost a line.
+    if (name === '' || members.length > 1) continue
+    groups.delete(name)
+    loose.push(...members)
+  }
+  if (loose.length > 0) groups.set('', loose.sort(byName))
   return [...groups]
     .map(([name, members]) => ({ name, keys: members }))
     .sort((a, b) => Number(isSystem(a)) - Number(isSystem(b)) || a.name.localeCompare(b.name, 'en'))
 }
 
+const byName = (a: string, b: string) => a.localeCompare(b, 'en', { numeric: true })
 const isSystem = (group: KeyGroup) => group.name === 'system'
 
 /** Zoom ranges in the URL: `loss:10:200`, one per chart. */

@@ -23,6 +23,7 @@ describe('renderMarkdown', () => {
 describe('firstLine', () => {
   it('is plain text', () => {
     expect(firstLine('\n# A *fine* [model](http://x)\nmore')).toBe('A fine model')
+    expect(firstLine('_grid_ over `l1_ratio`')).toBe('grid over l1_ratio')
     expect(firstLine(undefined)).toBe('')
   })
 })

@@ -17,7 +17,8 @@ export function firstLine(source: string | null | undefined): string {
   const line = (source ?? '').split('\n').find((text) => text.trim()) ?? ''
   return line
     .replace(/^[#>\s*-]+/, '')
-    .replace(/[*_`]/g, '')
+    .replace(/[*`]/g, '')
+    .replace(/(?<!\w)_+|_+(?!\w)/g, '')
     .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
     .trim()
 }

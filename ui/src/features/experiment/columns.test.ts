@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { Run } from '@/api/types'
 import { allColumns, defaultColumns } from './columns'
 
 const keys = {
@@ -16,10 +17,15 @@ it('offers every key but what mlflow keeps for itself', () => {
   )
 })
 
-it('begins with a handful and leaves the machine out', () => {
-  const ids = defaultColumns(keys)
-  expect(ids).toContain('params.e')
-  expect(ids).not.toContain('params.f')
+it('begins with what varies and leaves the machine out', () => {
+  const run = (a: string, b: string, c: string) => ({ params: { a, b, c } }) as unknown as Run
+  const runs = [run('1', 'x', '7'), run('2', 'x', '8'), run('2', 'x', '9')]
+  const ids = defaultColumns(keys, runs)
+  expect(ids.filter((id) => id.startsWith('params.'))).toEqual(['params.a', 'params.c'])
   expect(ids).toContain('metrics.val/loss')
   expect(ids).not.toContain('metrics.system/gpu')
+})
+
+it('takes the first parameters while there is nothing to compare', () => {
+  expect(defaultColumns(keys, []).filter((id) => id.startsWith('params.'))).toHaveLength(3)
 })

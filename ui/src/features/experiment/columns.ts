@@ -17,14 +17,14 @@ export interface Column {
 }
 
 const BUILT_IN: Column[] = [
-  { id: 'status', group: 'run', label: 'Status', numeric: false, width: 98, field: 'status' },
+  { id: 'status', group: 'run', label: 'Status', numeric: false, width: 92, field: 'status' },
   { id: 'started', group: 'run', label: 'Started', numeric: false, width: 96, field: 'start_time' },
   { id: 'duration', group: 'run', label: 'Time', numeric: true, width: 68, field: undefined },
   { id: 'user', group: 'run', label: 'User', numeric: false, width: 110, field: 'user_id' },
 ]
 
 /** Wide enough for its label in the header's small type, and for five digits. */
-const widthFor = (label: string) => Math.min(190, Math.max(74, Math.round(label.length * 6.9) + 26))
+const widthFor = (label: string) => Math.min(190, Math.max(66, Math.round(label.length * 6.6) + 24))
 
 function keyed(group: 'params' | 'metrics' | 'tags', key: string): Column {
   return {
@@ -46,17 +46,30 @@ export function allColumns(keys: ExperimentKeys): Column[] {
   ]
 }
 
-const FIRST_PARAMS = 5
-const FIRST_METRICS = 6
+const FIRST_PARAMS = 3
+const FIRST_METRICS = 4
 
-/** Before anyone has chosen: what a run is, some parameters, the metrics that are not the machine's. */
-export function defaultColumns(keys: ExperimentKeys): string[] {
-  const metrics = keys.metrics.filter((key) => !key.startsWith('system/'))
+/** How much a parameter tells: one that never varies tells nothing, one that always does little. */
+function variety(key: string, runs: readonly Run[]): number {
+  const values = new Set(runs.map((run) => run.params[key]))
+  if (values.size <= 1) return 0
+  return values.size === runs.length ? 1 : 2
+}
+
+/**
+ * Before anyone has chosen: what a run is, the parameters that vary among the first runs, and
+ * the metrics that are not the machine's.
+ */
+export function defaultColumns(keys: ExperimentKeys, runs: readonly Run[]): string[] {
+  const params = keys.params
+    .map((key) => ({ key, told: runs.length > 1 ? variety(key, runs) : 1 }))
+    .filter(({ told }) => told > 0)
+    .sort((a, b) => b.told - a.told)
+  const metrics = keys.metrics.filter((key) => !/^(system\/|lr$|learning_rate$|epoch$)/.test(key))
   return [
     'status',
-    'started',
     'duration',
-    ...keys.params.slice(0, FIRST_PARAMS).map((key) => `params.${key}`),
+    ...params.slice(0, FIRST_PARAMS).map(({ key }) => `params.${key}`),
     ...metrics.slice(0, FIRST_METRICS).map((key) => `metrics.${key}`),
   ]
 }

@@ -1,4 +1,4 @@
-import { computed, watch, type Ref } from 'vue'
+import { computed, shallowRef, watch, type Ref } from 'vue'
 import { keys as cacheKeys } from '@/api/keys'
 import { queryClient } from '@/api/query'
 import type { ExperimentKeys, Run } from '@/api/types'
@@ -10,8 +10,19 @@ export function useColumns(experimentId: string, keys: Ref<ExperimentKeys>, rows
   const name = `experiment.${experimentId}.columns`
   const stored = usePreference<string[]>(name, [], isStrings)
   const all = computed(() => allColumns(keys.value))
+  // Decided once, by the first runs that are seen: columns do not jump while one reads.
+  const first = shallowRef<string[]>()
+  watch(
+    [rows, keys],
+    ([list, known]) => {
+      const names = known.params.length + known.metrics.length
+      if (!first.value && list.length > 0 && names > 0) first.value = defaultColumns(known, list)
+    },
+    { immediate: true },
+  )
   const chosen = computed({
-    get: () => (stored.value.length > 0 ? stored.value : defaultColumns(keys.value)),
+    get: () =>
+      stored.value.length > 0 ? stored.value : (first.value ?? defaultColumns(keys.value, [])),
     set: (ids) => (stored.value = ids),
   })
   const visible = computed(() => {

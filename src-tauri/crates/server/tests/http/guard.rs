@@ -228,7 +228,7 @@ async fn every_answer_carries_the_security_headers() {
         let answer = app.anonymous(Method::GET, path).send().await.unwrap();
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(answer.headers()["x-frame-options"], "SAMEORIGIN", "{path}");
-        assert_eq!(answer.headers()["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(answer.headers()["referrer-policy"], "same-origin", "{path}");
     }
     let page = app.anonymous(Method::GET, "/").send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();

@@ -12,7 +12,7 @@ Data goes to stdout, words to stderr.";
 /// Tracks experiments, runs and models on this machine; MLflow's clients can use it
 /// as it is.
 #[derive(Debug, Parser)]
-#[command(name = "branchline", version, about, after_help = EXIT_CODES)]
+#[command(name = "branchline", version, after_help = EXIT_CODES)]
 #[command(arg_required_else_help = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -130,6 +130,7 @@ pub(crate) struct Connect {
 }
 
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct Config {
     #[command(subcommand)]
     pub(crate) action: ConfigAction,
@@ -174,6 +175,7 @@ pub(crate) struct Run {
 }
 
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct Db {
     #[command(subcommand)]
     pub(crate) action: DbAction,
@@ -238,6 +240,7 @@ pub(crate) enum Level {
 }
 
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct Tokens {
     #[command(subcommand)]
     pub(crate) action: TokensAction,
@@ -305,6 +308,33 @@ mod tests {
     #[test]
     fn the_declarations_hold_together() {
         Cli::command().debug_assert();
+    }
+
+    /// Writes the page anew when it is stale, so that a second run passes.
+    #[cfg(unix)]
+    #[test]
+    fn the_reference_page_is_what_the_declarations_say() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/command-line.md");
+        let mut page = String::from(
+            "<!-- Made from the declarations in cli/src/args.rs; a test keeps it so. -->\n\n\
+             # Command line\n",
+        );
+        describe(&Cli::command().term_width(88), "", &mut page);
+        if std::fs::read_to_string(path).unwrap_or_default() != page {
+            std::fs::write(path, &page).unwrap();
+            panic!("docs/command-line.md was stale and has been written anew: commit it");
+        }
+    }
+
+    #[cfg(unix)]
+    fn describe(command: &clap::Command, parents: &str, page: &mut String) {
+        let name = format!("{parents}{}", command.get_name());
+        let help = command.clone().bin_name(&name).render_long_help().to_string();
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        page.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n")));
+        for inner in command.get_subcommands() {
+            describe(&inner.clone().term_width(88), &format!("{name} "), page);
+        }
     }
 
     #[test]

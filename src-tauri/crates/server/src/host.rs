@@ -202,12 +202,13 @@ impl Host {
             version: options.version.clone(),
             secret: secret.clone(),
         };
-        let server_options = options.server_options(&secret, &url, started_at);
-        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-        let server = spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
+        // Connections are accepted by the system from now on and wait for the server.
         lock.publish(&info).map_err(|cause| {
             Error::internal(format!("Cannot write instance.json: {cause}.")).source(cause)
         })?;
+        let server_options = options.server_options(&secret, &url, started_at);
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        let server = spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
         tracing::info!(
             server.url = %url,
             data.dir = %options.data_dir.root().display(),

@@ -133,6 +133,15 @@ impl Engine {
         self.read(actor, move |view| view.logged_model(&id)).await
     }
 
+    /// A logged model, active or deleted.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn any_logged_model(&self, actor: &Actor, id: &ModelId) -> Result<LoggedModel> {
+        let id = id.clone();
+        self.read(actor, move |view| view.any_logged_model(&id)).await
+    }
+
     /// Logged models that a run made or links to.
     ///
     /// # Errors

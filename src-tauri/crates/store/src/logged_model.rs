@@ -10,7 +10,8 @@ use crate::tx::{View, WriteTx};
 use branchline_core::event::EventKind;
 use branchline_core::search::{Condition, Expr, Literal, LoggedModelField, Op as Compare};
 use branchline_core::{
-    Actor, Error, ExperimentId, LoggedModel, Metric, ModelId, ModelStatus, Param, RunId, Tag,
+    Actor, Error, ExperimentId, Lifecycle, LoggedModel, Metric, ModelId, ModelStatus, Param, RunId,
+    Tag,
 };
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params};
@@ -124,8 +125,19 @@ impl View<'_> {
     /// # Errors
     /// There is none, or it was deleted.
     pub fn logged_model(&self, id: &ModelId) -> StoreResult<LoggedModel> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM logged_model m WHERE m.model_id = ?1 AND m.deleted = 0");
+        let model = self.any_logged_model(id)?;
+        if model.lifecycle == Lifecycle::Deleted {
+            return Err(missing(id).into());
+        }
+        Ok(model)
+    }
+
+    /// A logged model, active or deleted.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn any_logged_model(&self, id: &ModelId) -> StoreResult<LoggedModel> {
+        let sql = format!("SELECT {COLUMNS} FROM logged_model m WHERE m.model_id = ?1");
         let (row, model) = self
             .connection
             .prepare_cached(&sql)?

@@ -10,8 +10,8 @@ use branchline_core::{ModelId, RunId, limits};
 use branchline_engine::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 use branchline_mlflow::explain::{missing, required, required_text};
 use branchline_mlflow::request::{
-    CreateLoggedModel, FinalizeLoggedModel, LogLoggedModelParams, OrderBy, SearchLoggedModels,
-    SetLoggedModelTags, max_results, page_token,
+    CreateLoggedModel, FinalizeLoggedModel, GetLoggedModel, LogLoggedModelParams, OrderBy,
+    SearchLoggedModels, SetLoggedModelTags, max_results, page_token,
 };
 use branchline_mlflow::{One, Paged};
 
@@ -45,8 +45,16 @@ async fn create(Call { engine, actor, message }: Call<CreateLoggedModel>) -> Ans
     json(&One("model", &engine.create_logged_model(&actor, new).await?))
 }
 
-async fn get_one(PathOf(id): PathOf, Call { engine, actor, .. }: Call<Nothing>) -> Answer {
-    json(&One("model", &engine.logged_model(&actor, &ModelId::new(id)).await?))
+async fn get_one(
+    PathOf(id): PathOf,
+    Call { engine, actor, message }: Call<GetLoggedModel>,
+) -> Answer {
+    let id = ModelId::new(id);
+    let model = match message.allow_deleted {
+        Some(yes) if yes.eq_ignore_ascii_case("true") => engine.any_logged_model(&actor, &id).await,
+        _ => engine.logged_model(&actor, &id).await,
+    };
+    json(&One("model", &model?))
 }
 
 async fn finalize(

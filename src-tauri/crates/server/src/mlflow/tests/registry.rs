@@ -37,6 +37,21 @@ async fn a_logged_model_is_registered_and_found_again() {
 }
 
 #[tokio::test]
+async fn a_deleted_logged_model_is_found_only_on_demand() {
+    let app = App::new();
+    let run = app.run().await;
+    let id = logged_model(&app, &run).await;
+    let path = format!("{API}/logged-models/{id}");
+    for _ in 0..2 {
+        assert_eq!(app.call(Method::DELETE, &path, "").await.ok(), json!({}));
+    }
+    let gone = app.call(Method::GET, &path, "").await;
+    gone.refused(404, "RESOURCE_DOES_NOT_EXIST", &id);
+    let found = app.call(Method::GET, &format!("{path}?allow_deleted=true"), "").await.ok();
+    assert_eq!(found["model"]["info"]["model_id"], json!(id));
+}
+
+#[tokio::test]
 async fn a_version_comes_from_where_its_maker_could_look() {
     let app = App::new();
     let run = app.run().await;

@@ -45,7 +45,10 @@ fn packages() -> Result<Vec<Value>> {
 /// The names of what a package depends on outside its own tests.
 fn dependencies(package: &Value) -> Vec<&str> {
     let all = package["dependencies"].as_array().map_or(&[][..], Vec::as_slice);
-    all.iter().filter(|each| each["kind"] != "dev").filter_map(|each| each["name"].as_str()).collect()
+    all.iter()
+        .filter(|each| each["kind"] != "dev")
+        .filter_map(|each| each["name"].as_str())
+        .collect()
 }
 
 fn short(name: &str) -> Option<&str> {
@@ -57,7 +60,10 @@ fn crates_know_only_what_they_may() -> Result<()> {
     let mut wrong = Vec::new();
     for package in packages()? {
         let name = package["name"].as_str().and_then(short).context("a package of another name")?;
-        let (_, allowed) = ALLOWED.iter().find(|(known, _)| *known == name).with_context(|| format!("{name} is new"))?;
+        let (_, allowed) = ALLOWED
+            .iter()
+            .find(|(known, _)| *known == name)
+            .with_context(|| format!("{name} is new"))?;
         for dependency in dependencies(&package).into_iter().filter_map(short) {
             if !allowed.contains(&dependency) {
                 wrong.push(format!("{name} -> {dependency}"));
@@ -72,7 +78,11 @@ fn crates_know_only_what_they_may() -> Result<()> {
 fn some_libraries_stay_in_their_room() -> Result<()> {
     let mut wrong = Vec::new();
     for package in packages()? {
-        let name = package["name"].as_str().and_then(short).context("a package of another name")?.to_owned();
+        let name = package["name"]
+            .as_str()
+            .and_then(short)
+            .context("a package of another name")?
+            .to_owned();
         for (library, rooms) in KEPT_IN {
             if dependencies(&package).contains(&library) && !rooms.contains(&name.as_str()) {
                 wrong.push(format!("{name} -> {library}"));

@@ -26,7 +26,9 @@ struct Counter {
 
 impl Counter {
     fn add(&self) {
-        if self.acknowledged.fetch_add(1, Ordering::SeqCst) + 1 == self.enough.load(Ordering::SeqCst) {
+        if self.acknowledged.fetch_add(1, Ordering::SeqCst) + 1
+            == self.enough.load(Ordering::SeqCst)
+        {
             self.reached.notify_one();
         }
     }
@@ -64,7 +66,8 @@ async fn log_until_dead(api: Api, run: (String, String), counter: Arc<Counter>) 
         told.single += 1;
         counter.add();
         let first = told.batches * BATCH;
-        let metrics: Vec<Value> = (first..first + BATCH).map(|step| metric("batch", step)).collect();
+        let metrics: Vec<Value> =
+            (first..first + BATCH).map(|step| metric("batch", step)).collect();
         let tags = json!([{"key": "batches", "value": (told.batches + 1).to_string()}]);
         let batch = json!({"run_id": told.run_id, "metrics": metrics, "tags": tags});
         if api.mlflow("/runs/log-batch", batch).await.is_err() {
@@ -72,7 +75,10 @@ async fn log_until_dead(api: Api, run: (String, String), counter: Arc<Counter>) 
         }
         told.batches += 1;
         counter.add();
-        let path = format!("/api/2.0/mlflow-artifacts/artifacts/{}/{}.bin", told.artifact_path, told.files);
+        let path = format!(
+            "/api/2.0/mlflow-artifacts/artifacts/{}/{}.bin",
+            told.artifact_path, told.files
+        );
         if api.put_bytes(&path, content_of(told.files)).await.is_err() {
             return told;
         }
@@ -87,26 +93,43 @@ fn content_of(number: usize) -> Vec<u8> {
 
 /// Holds what a logger was told against what the restarted server says.
 async fn check(api: &Api, told: &Told) -> Result<()> {
-    for (key, acknowledged, grain) in [("single", told.single, 1), ("batch", told.batches * BATCH, BATCH)] {
+    for (key, acknowledged, grain) in
+        [("single", told.single, 1), ("batch", told.batches * BATCH, BATCH)]
+    {
         let history = api.history(&told.run_id, key).await?;
         let stored = i64::try_from(history.len())?;
         ensure!(stored >= acknowledged, "{key}: told {acknowledged}, stored {stored} of {told:?}");
-        ensure!(stored <= acknowledged + grain && stored % grain == 0, "{key}: half a batch, {stored} of {told:?}");
+        ensure!(
+            stored <= acknowledged + grain && stored % grain == 0,
+            "{key}: half a batch, {stored} of {told:?}"
+        );
         for (expected, (step, value)) in history.iter().enumerate() {
             let expected = i64::try_from(expected)?;
-            ensure!(*step == expected && *value == value_of(expected), "{key}: step {step} is {value}");
+            ensure!(
+                *step == expected && *value == value_of(expected),
+                "{key}: step {step} is {value}"
+            );
         }
     }
     let run = api.get(&format!("/api/2.0/mlflow/runs/get?run_id={}", told.run_id)).await?;
     let data = &run["run"]["data"];
     let entries = |field: &str| data[field].as_array().cloned().unwrap_or_default();
     let batches = i64::try_from(api.history(&told.run_id, "batch").await?.len())? / BATCH;
-    let latest: BTreeMap<_, _> =
-        entries("metrics").iter().map(|m| (m["key"].as_str().unwrap_or_default().to_owned(), m["step"].as_i64())).collect();
+    let latest: BTreeMap<_, _> = entries("metrics")
+        .iter()
+        .map(|m| (m["key"].as_str().unwrap_or_default().to_owned(), m["step"].as_i64()))
+        .collect();
     if batches > 0 {
-        ensure!(latest.get("batch") == Some(&Some(batches * BATCH - 1)), "latest {latest:?} of {told:?}");
-        let tag = entries("tags").into_iter().find(|tag| tag["key"] == "batches").context("no tag")?;
-        ensure!(tag["value"] == batches.to_string(), "tag {tag} beside {batches} batches");
+        ensure!(
+            latest.get("batch") == Some(&Some(batches * BATCH - 1)),
+            "latest {latest:?} of {told:?}"
+        );
+        let tag =
+            entries("tags").into_iter().find(|tag| tag["key"] == "batches").context("no tag")?;
+        ensure!(
+            tag["value"].as_str() == Some(batches.to_string().as_str()),
+            "tag {tag} beside {batches} batches"
+        );
     }
     check_files(api, told).await
 }
@@ -116,8 +139,12 @@ async fn check_files(api: &Api, told: &Told) -> Result<()> {
     let listed = listed["files"].as_array().map_or(0, Vec::len);
     ensure!(listed >= told.files && listed <= told.files + 1, "{listed} files of {told:?}");
     for number in 0..listed {
-        let path = format!("/api/2.0/mlflow-artifacts/artifacts/{}/{number}.bin", told.artifact_path);
-        ensure!(api.get_bytes(&path).await? == content_of(number), "{number}.bin is cut, of {told:?}");
+        let path =
+            format!("/api/2.0/mlflow-artifacts/artifacts/{}/{number}.bin", told.artifact_path);
+        ensure!(
+            api.get_bytes(&path).await? == content_of(number),
+            "{number}.bin is cut, of {told:?}"
+        );
     }
     Ok(())
 }
@@ -142,13 +169,17 @@ async fn live_and_die(server: &mut Server, api: &Api, enough: usize) -> Result<V
 async fn what_was_acknowledged_survives_fifty_kills() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let data_dir = folder.path().join("data");
-    let seed = std::env::var("BRANCHLINE_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(20_261_123);
+    let seed = std::env::var("BRANCHLINE_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(20_261_123);
     let mut random = StdRng::seed_from_u64(seed);
     let mut token: Option<String> = None;
     let mut told: Vec<Told> = Vec::new();
     let mut all = 0;
     for round in 0..=ROUNDS {
-        let mut server = Server::start(&data_dir, &Options::default()).with_context(|| format!("round {round}"))?;
+        let mut server = Server::start(&data_dir, &Options::default())
+            .with_context(|| format!("round {round}"))?;
         if token.is_none() {
             token = Some(server.token()?);
         }
@@ -177,7 +208,10 @@ async fn a_death_within_the_commit_is_not_acknowledged() -> Result<()> {
     let mut first = Server::start(&data_dir, &plain)?;
     let (run, _) = Api::new(first.url(), None).create_run("0").await?;
     first.stop()?;
-    let mut dying = Server::start(&data_dir, &plain.clone().env("BRANCHLINE_FAILPOINTS", "store::commit=abort"))?;
+    let mut dying = Server::start(
+        &data_dir,
+        &plain.clone().env("BRANCHLINE_FAILPOINTS", "store::commit=abort"),
+    )?;
     let batch = json!({"run_id": run, "metrics": (0..100).map(|step| metric("m", step)).collect::<Vec<_>>()});
     ensure!(Api::new(dying.url(), None).mlflow("/runs/log-batch", batch.clone()).await.is_err());
     ensure!(!dying.wait()?.success());

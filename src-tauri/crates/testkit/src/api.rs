@@ -28,7 +28,12 @@ impl Api {
     ///
     /// # Errors
     /// When the connection fails.
-    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<(StatusCode, Value)> {
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Value)> {
         let mut request = self.client.request(method, format!("{}{path}", self.url));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -99,7 +104,8 @@ impl Api {
         let body = json!({"experiment_id": experiment_id, "start_time": 1_700_000_000_000_i64});
         let answer = self.mlflow("/runs/create", body).await?;
         let info = &answer["run"]["info"];
-        let text = |key: &str| info[key].as_str().map(str::to_owned).context("no run in the answer");
+        let text =
+            |key: &str| info[key].as_str().map(str::to_owned).context("no run in the answer");
         Ok((text("run_id")?, text("artifact_uri")?))
     }
 

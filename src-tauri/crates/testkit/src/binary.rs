@@ -43,7 +43,14 @@ fn build(profile: Profile) -> Result<PathBuf> {
     let root = workspace_root();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(&root).args(["build", "--quiet", "-p", "branchline-cli", "--bin", "branchline"]);
+    command.current_dir(&root).args([
+        "build",
+        "--quiet",
+        "-p",
+        "branchline-cli",
+        "--bin",
+        "branchline",
+    ]);
     let folder = match profile {
         Profile::Debug => "debug",
         Profile::Release => {
@@ -55,6 +62,7 @@ fn build(profile: Profile) -> Result<PathBuf> {
     if !status.success() {
         bail!("the branchline binary does not build");
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     Ok(target.join(folder).join(format!("branchline{}", std::env::consts::EXE_SUFFIX)))
 }

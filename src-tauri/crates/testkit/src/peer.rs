@@ -67,7 +67,8 @@ impl MlflowServer {
             .stderr(words)
             .spawn()
             .context("mlflow server did not start")?;
-        let mut server = Self { child, port, folder: folder.to_owned(), started_in: Duration::ZERO };
+        let mut server =
+            Self { child, port, folder: folder.to_owned(), started_in: Duration::ZERO };
         server.wait_until_it_answers()?;
         server.started_in = begun.elapsed();
         Ok(server)
@@ -80,7 +81,8 @@ impl MlflowServer {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                let said = std::fs::read_to_string(self.folder.join("words.txt")).unwrap_or_default();
+                let said =
+                    std::fs::read_to_string(self.folder.join("words.txt")).unwrap_or_default();
                 bail!("mlflow server ended with {status}: {said}");
             }
             thread::park_timeout(Duration::from_millis(20));

@@ -55,7 +55,8 @@ pub fn memory_of_tree(pid: u32) -> Result<(u64, usize)> {
     let mut next = 0;
     while let Some(&parent) = pids.get(next) {
         for task in std::fs::read_dir(format!("/proc/{parent}/task"))?.flatten() {
-            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            let children =
+                std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
             pids.extend(children.split_whitespace().filter_map(|text| text.parse::<u32>().ok()));
         }
         next += 1;

@@ -197,7 +197,10 @@ fn command(binary: &Path, options: &Options) -> Command {
     let mut command = Command::new(binary);
     for (key, _) in std::env::vars_os() {
         let name = key.to_string_lossy();
-        if ["BRANCHLINE_", "MLFLOW_", "FIRST_SUPERUSER"].iter().any(|prefix| name.starts_with(prefix)) {
+        if ["BRANCHLINE_", "MLFLOW_", "FIRST_SUPERUSER"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
             command.env_remove(&key);
         }
     }

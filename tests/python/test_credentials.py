@@ -65,6 +65,7 @@ def origins(server: Server) -> dict[str, bool]:
         f"http://127.0.0.1:{number}": True,
         "http://evil.example": False,
         f"http://evil.example:{number}": False,
+        f"https://127.0.0.1:{number}": False,
         f"http://127.0.0.1:{number + 1}": False,
         "http://127.0.0.1": False,
         f"http://127.0.0.1:{number}.evil.example": False,

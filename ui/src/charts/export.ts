@@ -2,6 +2,7 @@
 import { formatCompact } from '@/lib/format'
 import { cssColor, dashOf, SLOTS } from './palette'
 import type { ChartSettings, DrawnChart, Line, Range } from './model'
+import { logTicks, niceTicks } from './ticks'
 
 const quote = (text: string) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
@@ -55,17 +56,16 @@ export function toSvg(chart: DrawnChart, frame: Frame): string {
     if (settings.smoothing <= 0) return draw(line.raw, main)
     return draw(line.raw, 'stroke-width="1" opacity="0.28"') + draw(line.smooth, main)
   })
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const scaled = yLow + share * ySpan
-    const value = settings.log ? 10 ** scaled : scaled
-    const at = py(value).toFixed(1)
-    return (
-      `<path d="M${PAD.left} ${at}H${WIDTH - PAD.right}" stroke="${cssColor('--grid')}"/>` +
-      `<text x="${PAD.left - 8}" y="${at}" dy="4" text-anchor="end">${formatCompact(value)}</text>`
-    )
-  })
-  const xTicks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const value = x.min + share * (x.max - x.min)
+  const ticks = (settings.log ? logTicks(y.min, y.max) : niceTicks(y.min, y.max, 5)).map(
+    (value) => {
+      const at = py(value).toFixed(1)
+      return (
+        `<path d="M${PAD.left} ${at}H${WIDTH - PAD.right}" stroke="${cssColor('--grid')}"/>` +
+        `<text x="${PAD.left - 8}" y="${at}" dy="4" text-anchor="end">${formatCompact(value)}</text>`
+      )
+    },
+  )
+  const xTicks = niceTicks(x.min, x.max, 7).map((value) => {
     const label =
       settings.x === 'wall' ? new Date(value * 1000).toLocaleTimeString() : formatCompact(value)
     return `<text x="${px(value).toFixed(1)}" y="${HEIGHT - PAD.bottom + 18}" text-anchor="middle">${label}</text>`

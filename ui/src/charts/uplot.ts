@@ -3,6 +3,7 @@ import uPlot from 'uplot'
 import { formatCompact, formatDuration } from '@/lib/format'
 import { clippedRange, type ChartSettings, type DrawnChart, type Range, type XMode } from './model'
 import { cssColor, dashOf, SLOTS } from './palette'
+import { logTicks } from './ticks'
 
 const FONT = '11px "Inter Variable", system-ui, sans-serif'
 const SECONDS = [
@@ -93,28 +94,6 @@ function visibleClip(u: uPlot, shape: Shape): [number, number] | undefined {
   return clippedRange(values)
 }
 
-/** Splits for a logarithmic axis that also work within one decade. */
-function logSplits(_: uPlot, __: number, min: number, max: number): number[] {
-  const decades = Math.log10(max) - Math.log10(min)
-  const units = decades > 5 ? [1] : decades > 2 ? [1, 3] : decades > 0.8 ? [1, 2, 5] : undefined
-  if (!units) {
-    const step = 10 ** Math.floor(Math.log10(max - min)) / 2
-    const count = Math.ceil((max - min) / step)
-    const every = step * Math.max(1, Math.ceil(count / 5))
-    return Array.from({ length: 12 }, (_, i) => (Math.ceil(min / every) + i) * every).filter(
-      (value) => value <= max,
-    )
-  }
-  const splits: number[] = []
-  for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power += 1) {
-    for (const unit of units) {
-      const value = unit * 10 ** power
-      if (value >= min && value <= max) splits.push(value)
-    }
-  }
-  return splits
-}
-
 function seriesOf(chart: DrawnChart, smoothing: boolean): uPlot.Series[] {
   return chart.lines.flatMap((line) => {
     const color = cssColor(`--series-${line.slot % SLOTS}`)
@@ -159,10 +138,12 @@ export function optionsFor(shape: Shape, hooks: Hooks): uPlot.Options {
       {
         ...axisStyle(),
         gap: 6,
-        space: 34,
+        space: (u) => Math.max(34, u.height / 10),
         size: (u, values) => labelWidth(u, values),
         values: (_, splits) => bigLabels(splits),
-        ...(settings.log ? { splits: logSplits, filter: (_, splits) => splits } : {}),
+        ...(settings.log
+          ? { splits: (_, __, min, max) => logTicks(min, max), filter: (_, splits) => splits }
+          : {}),
       },
     ],
     series: [{}, ...seriesOf(shape.chart(), settings.smoothing > 0)],

@@ -24,7 +24,8 @@ const BUILT_IN: Column[] = [
 ]
 
 /** Wide enough for its label in the header's small type, and for five digits. */
-const widthFor = (label: string) => Math.min(190, Math.max(66, Math.round(label.length * 6.6) + 24))
+const widthFor = (label: string, least: number) =>
+  Math.min(190, Math.max(least, Math.round(label.length * 6.5) + 22))
 
 function keyed(group: 'params' | 'metrics' | 'tags', key: string): Column {
   return {
@@ -32,7 +33,7 @@ function keyed(group: 'params' | 'metrics' | 'tags', key: string): Column {
     group,
     label: key,
     numeric: group !== 'tags',
-    width: widthFor(key),
+    width: widthFor(key, group === 'metrics' ? 70 : 58),
     field: `${group}.${quoteKey(key)}`,
   }
 }
@@ -83,7 +84,7 @@ export function durationOf(run: Run, now: number): number | undefined {
 export function cellText(column: Column, run: Run, now: number): string {
   const key = column.label
   if (column.group === 'params') return run.params[key] ?? MISSING
-  if (column.group === 'metrics') return formatMetric(run.metrics[key]?.value)
+  if (column.group === 'metrics') return formatMetric(run.metrics[key]?.value, 4)
   if (column.group === 'tags') return run.tags[key] ?? ''
   if (column.id === 'duration') return formatDuration(durationOf(run, now))
   if (column.id === 'started') return formatAgo(run.started_at, now)

@@ -228,7 +228,7 @@ impl Engine {
                 ErrorCode::Unauthenticated,
                 "The sign-in link was used before or has ended.",
             )
-            .hint("Start Branchline again, or run `branchline connect`, for a new one."));
+            .hint("Start Branchline again for a new one, or sign in with e-mail and password."));
         }
         let owner = self.owner().await?;
         self.start_session(owner.id).await

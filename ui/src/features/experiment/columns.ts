@@ -19,7 +19,7 @@ export interface Column {
 const BUILT_IN: Column[] = [
   { id: 'status', group: 'run', label: 'Status', numeric: false, width: 92, field: 'status' },
   { id: 'started', group: 'run', label: 'Started', numeric: false, width: 96, field: 'start_time' },
-  { id: 'duration', group: 'run', label: 'Time', numeric: true, width: 68, field: undefined },
+  { id: 'duration', group: 'run', label: 'Time', numeric: true, width: 78, field: undefined },
   { id: 'user', group: 'run', label: 'User', numeric: false, width: 110, field: 'user_id' },
 ]
 
@@ -33,7 +33,7 @@ function keyed(group: 'params' | 'metrics' | 'tags', key: string): Column {
     group,
     label: key,
     numeric: group !== 'tags',
-    width: widthFor(key, group === 'metrics' ? 70 : 58),
+    width: widthFor(key, group === 'metrics' ? 88 : 64),
     field: `${group}.${quoteKey(key)}`,
   }
 }

@@ -1,0 +1,234 @@
+// What a person does in the UI, in a real browser against the real server.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, test } from 'node:test'
+import { startBrowser, startServer, until } from './harness.mjs'
+
+let server, browser, context, page
+const complaints = []
+const id = (name) => `[data-testid="${name}"]`
+
+before(async () => {
+  server = await startServer()
+  browser = await startBrowser()
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
+  page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+})
+
+after(async () => {
+  await browser?.close()
+  await server?.stop()
+})
+
+const open = (route) => page.goto(`${server.url}/#${route}`)
+
+test('nobody gets in without a credential, and the link works once', async () => {
+  await open('/experiments')
+  await page.waitForSelector(id('signin-form'))
+  await page.goto('about:blank')
+  await page.goto(server.link)
+  await page.waitForSelector(id('nav-experiments'))
+  assert.ok(!page.url().includes('secret'), 'the secret stays in no URL')
+  const [cookie] = await context.cookies()
+  assert.ok(cookie.httpOnly && cookie.sameSite === 'Strict', 'the session cookie is closed')
+  const stranger = await browser.newContext()
+  const second = await stranger.newPage()
+  await second.goto(server.link)
+  await second.waitForSelector(id('signin-form'))
+  await stranger.close()
+  complaints.length = 0 // A refused sign-in is told on the console.
+})
+
+test('an empty start teaches what to paste', async () => {
+  await open('/')
+  await page.waitForSelector(id('home-empty'))
+  const text = await page.textContent('main')
+  assert.ok(text.includes(server.url.replace('127.0.0.1', 'localhost')) || text.includes(server.url))
+})
+
+test('a run and its points appear without navigation, and the zoom stays', async () => {
+  const experiment = await server.api.experiment('live')
+  await open(`/experiments/${experiment}`)
+  await page.waitForSelector(id('experiment-menu'))
+  await page.evaluate(() => (window.sameDocument = true))
+  const run = await server.api.run(experiment, 'slow-otter')
+  await page.waitForSelector(`${id('run-row')}[data-run-id="${run}"]`)
+  await server.api.points(run, 'loss', 0, 40)
+  const chart = page.locator(`${id('metric-chart')}[data-key="loss"]`)
+  const read = (name) => chart.getAttribute(`data-${name}`)
+  await until(() => read('points'), '40', 'points drawn')
+
+  const plot = await chart.locator('.u-over').boundingBox()
+  const y = plot.y + plot.height / 2
+  await page.mouse.move(plot.x + plot.width * 0.25, y)
+  await page.mouse.down()
+  await page.mouse.move(plot.x + plot.width * 0.5, y, { steps: 5 })
+  await page.mouse.up()
+  await until(async () => Number(await read('x-max')) < 39, true, 'the zoom')
+  const zoom = [await read('x-min'), await read('x-max')]
+
+  await server.api.points(run, 'loss', 40, 60)
+  await until(() => read('points'), '60', 'new points drawn')
+  assert.equal(await read('last-step'), '59')
+  assert.deepEqual([await read('x-min'), await read('x-max')], zoom, 'the zoom stays')
+  assert.equal(await page.evaluate(() => window.sameDocument), true, 'no navigation')
+  const row = page.locator(`${id('run-row')}[data-run-id="${run}"]`)
+  assert.match(await row.textContent(), /running/i)
+  await server.api.finish(run)
+  await until(async () => /finished/i.test(await row.textContent()), true, 'the end of the run')
+})
+
+test('the table filters, marks an error at its character, sorts and pages', async () => {
+  const experiment = await server.api.experiment('table')
+  for (let i = 0; i < 130; i++) {
+    const run = await server.api.run(experiment, `run-${i}`, 1_700_000_000_000 + i)
+    await server.api.param(run, 'seed', String(i % 2))
+    await server.api.points(run, 'score', i, i + 1)
+  }
+  await open(`/experiments/${experiment}`)
+  const rows = page.locator(id('run-row'))
+  await until(() => page.locator(id('matched')).textContent().then((t) => /130/.test(t)), true, 'count')
+  await until(() => rows.first().textContent().then((t) => t.includes('run-129')), true, 'newest first')
+
+  const filter = page.locator(id('filter-input'))
+  await page.keyboard.press('/')
+  assert.ok(await filter.evaluate((e) => e === document.activeElement), '`/` goes to the filter')
+  await filter.fill("params.seed = '1' AND metrics.score < 0.1")
+  await filter.press('Enter')
+  await until(() => page.locator(id('matched')).textContent().then((t) => /60/.test(t)), true, 'matches')
+  await filter.fill("params.seed = '1' AND metrics.score <")
+  await filter.press('Enter')
+  await page.waitForSelector(id('filter-error'))
+  await page.keyboard.press('Escape')
+  await filter.fill('')
+  await filter.press('Enter')
+
+  await page.locator(id('sort-metrics.score')).click()
+  await until(
+    () => rows.first().textContent().then((t) => /run-(0|129)(?!\d)/.test(t)),
+    true,
+    'sorted by the metric',
+  )
+  // Far down the list further pages come by themselves.
+  await page.locator(id('runs-table')).hover()
+  for (let i = 0; i < 12; i++) await page.mouse.wheel(0, 800)
+  await until(
+    async () => {
+      await page.mouse.wheel(0, 2000)
+      return rows.last().textContent().then((t) => /run-(0|129)(?!\d)/.test(t))
+    },
+    true,
+    'the last row',
+  )
+})
+
+test('a run is renamed, tagged, noted, deleted and brought back', async () => {
+  const experiment = await server.api.experiment('edit')
+  const run = await server.api.run(experiment, 'before')
+  await open(`/experiments/${experiment}/runs/${run}`)
+  await page.waitForSelector(id('run-page'))
+  await page.locator('body').press('e')
+  await page.locator(id('name-input')).fill('after')
+  await page.locator(id('name-save')).click()
+  await until(() => page.locator(id('run-name')).textContent().then((t) => t.trim()), 'after', 'name')
+
+  await page.locator(`${id('note-edit')}, ${id('note-add')}`).first().click()
+  await page.locator(id('note-input')).fill('**bold** words')
+  await page.locator(id('note-save')).click()
+  await page.waitForSelector(`${id('note-panel')} strong`)
+
+  await open(`/experiments/${experiment}`)
+  const row = page.locator(`${id('run-row')}[data-run-id="${run}"]`)
+  await row.waitFor()
+  await row.locator(id('run-swatch')).click()
+  await page.locator(id('bulk-delete')).click()
+  const confirm = page.locator(id('confirm'))
+  if (await confirm.isVisible().catch(() => false)) await confirm.click()
+  await row.waitFor({ state: 'detached' })
+  await page.locator(id('undo')).first().click()
+  await row.waitFor()
+})
+
+test('artifacts are shown for what they are', async () => {
+  const experiment = await server.api.experiment('files')
+  const run = await server.api.run(experiment, 'files')
+  const put = (path, body) => server.api.artifact(experiment, run, path, body)
+  await put('notes/readme.txt', 'plain words')
+  await put('table.csv', 'a,b\n1,2\n3,4\n')
+  await put('data.json', '{"deep": {"list": [1, 2, 3]}}')
+  await put('page.html', '<h1>hello</h1><script>document.title = parent.document.title</script>')
+  await put('blob.bin', new Uint8Array([0, 1, 2, 255]))
+  await open(`/experiments/${experiment}/runs/${run}/artifacts`)
+  const pick = async (name) => page.locator(id('artifact-row'), { hasText: name }).first().click()
+  const viewer = page.locator(id('artifact-viewer'))
+  await pick('notes')
+  await pick('readme.txt')
+  await until(() => viewer.textContent().then((t) => t.includes('plain words')), true, 'text')
+  await pick('table.csv')
+  await page.locator(`${id('artifact-table')} >> text=3`).waitFor()
+  await pick('data.json')
+  await page.waitForSelector(id('artifact-json'))
+  await pick('page.html')
+  const frame = viewer.locator('iframe')
+  await frame.waitFor()
+  const sandbox = await frame.getAttribute('sandbox')
+  assert.ok(sandbox !== null && !sandbox.includes('allow-same-origin'), 'HTML is sandboxed')
+  await page.frameLocator('iframe').locator('h1').waitFor()
+  await pick('blob.bin')
+  await until(() => viewer.textContent().then((t) => /4\s*B/.test(t)), true, 'the size')
+  complaints.length = 0 // The sandboxed page was refused its parent, as it must be.
+})
+
+test('a model gets an alias', async () => {
+  await server.api.post('registered-models/create', { name: 'diabetes' })
+  await server.api.post('model-versions/create', { name: 'diabetes', source: 's3://bucket/model' })
+  await open('/models')
+  await page.locator(`${id('model-row')}[data-name="diabetes"]`).waitFor()
+  await open('/models/diabetes')
+  await page.locator(`${id('version-row')}[data-version="1"]`).waitFor()
+  await page.locator(id('alias-add')).first().click()
+  await page.locator(id('alias-input')).fill('champion')
+  await page.locator(id('alias-save')).click()
+  await page.locator(id('alias-label'), { hasText: 'champion' }).first().waitFor()
+  await until(
+    () => page.locator(id('load-snippet')).textContent().then((t) => t.includes('models:/diabetes@champion')),
+    true,
+    'the snippet',
+  )
+})
+
+test('the palette opens by keyboard and goes where it says', async () => {
+  await open('/')
+  await page.waitForSelector(id('home-page'))
+  await page.keyboard.press('Control+k')
+  await page.locator(id('palette-input')).fill('diabetes')
+  await page.locator(`${id('palette-model')}[aria-selected="true"]`).waitFor()
+  await page.keyboard.press('Enter')
+  await page.waitForSelector(id('model-page'))
+})
+
+test('pages pass WCAG AA in both themes', async () => {
+  const axe = await readFile(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
+  const found = []
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme })
+    for (const route of ['/', '/experiments', '/models', '/models/diabetes', '/settings']) {
+      await open(route)
+      await page.waitForLoadState('networkidle')
+      await page.evaluate(axe)
+      const tags = ['wcag2a', 'wcag2aa', 'wcag21aa']
+      const result = await page.evaluate((tags) => window.axe.run({ runOnly: tags }), tags)
+      for (const rule of result.violations) {
+        found.push(`${colorScheme} ${route} ${rule.id}: ${rule.nodes[0].html.slice(0, 160)}`)
+      }
+    }
+  }
+  assert.deepEqual(found, [])
+})
+
+test('nothing complained on the console', () => {
+  assert.deepEqual(complaints, [])
+})

@@ -1,0 +1,114 @@
+// Starts the real `branchline` on a folder of its own, and a real Chromium to look at it.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { chromium } from 'playwright-core'
+
+const root = resolve(import.meta.dirname, '../..')
+const binary = process.env.BRANCHLINE_BIN ?? join(root, 'target/debug/branchline')
+
+/** A running server: its address, a single-use sign-in link, and MLflow's API with a token. */
+export async function startServer() {
+  const folder = await mkdtemp(join(tmpdir(), 'branchline-browser-'))
+  const env = { ...process.env, HOME: folder, BRANCHLINE_DATA_DIR: join(folder, 'data') }
+  const child = spawn(binary, ['serve', '--port', '0'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const words = createInterface({ input: child.stderr })
+  const link = new Promise((found) => {
+    words.on('line', (line) => {
+      const match = line.match(/https?:\S+#\/signin\?secret=\S+/)
+      if (match) found(match[0])
+    })
+  })
+  const [url] = await once(createInterface({ input: child.stdout }), 'line')
+  const token = await output(['connect', '--json'], env)
+  return {
+    url,
+    link: await link,
+    api: mlflowApi(url, JSON.parse(token).token),
+    async stop() {
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function output(args, env) {
+  const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.on('data', (part) => (text += part))
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`branchline ${args.join(' ')} ended with ${code}`)
+  return text
+}
+
+/** What a training script says, as MLflow's client says it. */
+function mlflowApi(url, token) {
+  const authorization = `Bearer ${token}`
+  const post = async (path, body) => {
+    const answer = await fetch(`${url}/api/2.0/mlflow/${path}`, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+    return answer.json()
+  }
+  return {
+    post,
+    experiment: async (name) => (await post('experiments/create', { name })).experiment_id,
+    run: async (experiment_id, run_name, start_time = Date.now()) =>
+      (await post('runs/create', { experiment_id, run_name, start_time })).run.info.run_id,
+    points: (run_id, key, from, to) =>
+      post('runs/log-batch', {
+        run_id,
+        metrics: Array.from({ length: to - from }, (_, i) => ({
+          key,
+          value: 1 / (from + i + 1),
+          step: from + i,
+          timestamp: 1_700_000_000_000 + (from + i) * 1000,
+        })),
+      }),
+    param: (run_id, key, value) => post('runs/log-parameter', { run_id, key, value }),
+    finish: (run_id) => post('runs/update', { run_id, status: 'FINISHED', end_time: Date.now() }),
+    async artifact(experiment_id, run_id, path, body) {
+      const place = `${experiment_id}/${run_id}/artifacts/${path}`
+      const answer = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/${place}`, {
+        method: 'PUT',
+        headers: { authorization },
+        body,
+      })
+      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+    },
+  }
+}
+
+export function startBrowser() {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
+
+/** Waits until `read` answers what is expected; the last answer is in the failure. */
+export async function until(read, expected, what) {
+  const end = Date.now() + 15_000
+  let last
+  while (Date.now() < end) {
+    last = await read()
+    if (last === expected) return
+    await new Promise((again) => setTimeout(again, 50))
+  }
+  throw new Error(`${what}: expected ${expected}, got ${last}`)
+}

@@ -8,6 +8,8 @@ const backend = process.env.BRANCHLINE_URL ?? 'http://127.0.0.1:5005'
 export default defineConfig({
   plugins: [vue()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  // The server puts a fresh nonce in its place, for what a component has to style at run time.
+  html: { cspNonce: '__CSP_NONCE__' },
   build: {
     target: 'es2022',
     // The content security policy allows fonts and scripts from 'self' only: nothing may become a data: URI.

@@ -1,3 +1,4 @@
+import { useEventListener } from '@vueuse/core'
 import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 import * as api from '@/api/calls'
 import { ApiError } from '@/api/errors'
@@ -5,6 +6,7 @@ import type { Run, View } from '@/api/types'
 import { andFilter } from '@/lib/filter'
 import { useTopics } from '@/live'
 import { appendPage, mergeFront, patchRows } from './rows'
+import { notePlace, takePlace } from './place'
 
 export interface RunsQuery {
   experimentId: string
@@ -87,9 +89,9 @@ export function useRuns(query: () => RunsQuery) {
   }
 
   /** Reads the beginning again; with `whole` it becomes the list, otherwise its front. */
-  async function readFirst(whole: boolean): Promise<void> {
+  async function readFirst(whole: boolean, least = FIRST_PAGE): Promise<void> {
     const signal = abort.signal
-    const size = whole ? Math.max(FIRST_PAGE, Math.min(rows.value.length, SMALL)) : FIRST_PAGE
+    const size = whole ? Math.max(least, Math.min(rows.value.length, SMALL)) : FIRST_PAGE
     try {
       const page = await api.searchRuns(body(size), signal)
       if (signal.aborted) return
@@ -177,12 +179,15 @@ export function useRuns(query: () => RunsQuery) {
     current = query()
     stale.clear()
     error.value = undefined
-    if (!recall()) {
-      state.value = 'loading'
-      token = undefined
-      scrollTop.value = 0
+    if (recall()) {
+      void readFirst(rows.value.length <= SMALL)
+      return
     }
-    void readFirst(rows.value.length <= SMALL || state.value === 'loading')
+    const place = takePlace(nameOf(current))
+    state.value = 'loading'
+    token = undefined
+    scrollTop.value = place?.scrollTop ?? 0
+    void readFirst(true, place?.rows)
   }
 
   watch(() => nameOf(query()), start, { immediate: true })
@@ -190,6 +195,10 @@ export function useRuns(query: () => RunsQuery) {
     onMessage: ({ data }) => changed((data as { run_ids?: string[] } | null)?.run_ids ?? []),
     onResync: () => void readFirst(rows.value.length <= SMALL),
   })
+  // A reload of the window finds the same place again.
+  useEventListener(window, 'pagehide', () =>
+    notePlace(nameOf(current), { scrollTop: scrollTop.value, rows: rows.value.length }),
+  )
   onScopeDispose(() => {
     remember()
     abort.abort()

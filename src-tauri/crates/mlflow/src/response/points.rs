@@ -1,7 +1,8 @@
 //! Metric points by the hundred thousand: what is the same in all of them is
 //! encoded once.
 
-use std::io::Write as _;
+use super::object::Double;
+use serde::Serialize;
 
 /// Writes `{"metrics": […]}` piece by piece, for one metric after the other.
 #[derive(Debug, Default)]
@@ -34,13 +35,11 @@ impl PointWriter {
         out.extend_from_slice(if self.begun { b"," } else { br#"{"metrics":["# });
         self.begun = true;
         out.extend_from_slice(&self.head);
-        if value.is_finite() {
-            // `{:?}` is the shortest text that reads back as this double.
-            infallible(write!(out, "{value:?}"));
-        } else {
-            infallible(write!(out, "\"{}\"", word(value)));
-        }
-        infallible(write!(out, r#","timestamp":{timestamp},"step":{step}"#));
+        append(out, &Double(value));
+        out.extend_from_slice(br#","timestamp":"#);
+        append(out, &timestamp);
+        out.extend_from_slice(br#","step":"#);
+        append(out, &step);
         out.extend_from_slice(&self.tail);
     }
 
@@ -49,19 +48,10 @@ impl PointWriter {
         out.extend_from_slice(if self.begun { b"]" } else { b"{" });
         if let Some(token) = next_page_token {
             out.extend_from_slice(if self.begun { b"," } else { b"" });
-            infallible(write!(out, r#""next_page_token":{}"#, quoted(token)));
+            out.extend_from_slice(br#""next_page_token":"#);
+            append(out, token);
         }
         out.push(b'}');
-    }
-}
-
-fn word(value: f64) -> &'static str {
-    if value.is_nan() {
-        "NaN"
-    } else if value > 0.0 {
-        "Infinity"
-    } else {
-        "-Infinity"
     }
 }
 
@@ -69,8 +59,9 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// Writing to a vector cannot fail.
-fn infallible(written: std::io::Result<()>) {
+/// Numbers and texts are always written, and a vector takes them all.
+fn append<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok());
 }
 

@@ -1,8 +1,9 @@
 import { createRouter, createWebHashHistory, type RouteLocationNormalized } from 'vue-router'
+import { me } from './api/calls'
 import { queryClient } from './api/query'
 import { loadPreferences } from './composables/preferences'
 import { ensureSession, onSessionLost } from './composables/session'
-import { live } from './live'
+import { live, onRefused } from './live'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -130,6 +131,8 @@ router.afterEach((to) => {
 })
 
 onSessionLost(() => leave())
+// An ordinary call finds out whether the session is over; its 401 leads to the sign-in page.
+onRefused(() => void me().catch(() => undefined))
 
 /** To the sign-in page; nothing that was read stays in memory. */
 export function leave(): void {

@@ -20,6 +20,7 @@ export const signInWithSecret = (secret: string) =>
 export const signInWithPassword = (email: string, password: string) =>
   unwrap(client.POST('/api/v1/session', { body: { email, password } }))
 export const signOut = () => unwrap(client.DELETE('/api/v1/session'))
+export const me = () => unwrap(client.GET('/api/v1/me'))
 export const updateProfile = (body: { email?: string; full_name?: string }) =>
   unwrap(client.PATCH('/api/v1/me', { body }))
 export const setPassword = (body: { current?: string; new: string }) =>

@@ -1,11 +1,24 @@
 import { onScopeDispose, toValue, watch, type MaybeRefOrGetter } from 'vue'
 import { LiveSocket, type LiveMessage, type SocketLike } from './socket'
 
+/** The close code of a credential that does not hold, or no longer does. */
+const REFUSED = 4401
+const refused = new Set<() => void>()
+
 function openSocket(): SocketLike {
   const url = new URL('/api/v1/events', location.href)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
   url.hash = ''
-  return new WebSocket(url) as unknown as SocketLike
+  const socket = new WebSocket(url)
+  socket.addEventListener('close', ({ code }) => {
+    if (code === REFUSED) for (const listener of refused) listener()
+  })
+  return socket as unknown as SocketLike
+}
+
+/** Told when the server no longer takes our credential on the live connection. */
+export function onRefused(listener: () => void): void {
+  refused.add(listener)
 }
 
 /** The window's one connection; started once someone is signed in. */

@@ -40,6 +40,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         peer: theirs.as_ref().map(pick),
         limit,
     };
+    let down = Target::AtLeast(read.unwrap_or(990.0) * 0.9);
     table.add(row(
         "512 MB up; limit: write and sync",
         "MB/s",
@@ -47,13 +48,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         |f| f.up,
         Some(write),
     ));
-    table.add(row(
-        "512 MB down; limit: read",
-        "MB/s",
-        Target::AtLeast(read * 0.9),
-        |f| f.down,
-        Some(read),
-    ));
+    table.add(row("512 MB down; limit: read from disk", "MB/s", down, |f| f.down, read));
     table.add(row("10 kB put", "ms", Target::AtMost(0.35), |f| f.put, None));
     table.add(row("10 kB get", "ms", Target::AtMost(0.2), |f| f.get, None));
     Ok(())

@@ -158,10 +158,11 @@ pub(crate) fn append_and_sync(options: &Options, count: usize) -> Result<f64> {
     .median())
 }
 
-/// Megabytes a second of writing a file with a sync at its end, and of reading it again.
-pub(crate) fn file(options: &Options, megabytes: usize) -> Result<(f64, f64)> {
+/// Megabytes a second of writing a file with a sync at its end, and of reading it from the
+/// disk past every cache.
+pub(crate) fn file(options: &Options, megabytes: usize) -> Result<(f64, Option<f64>)> {
     let path = options.path("file.bin");
-    let mut block = vec![0x5a_u8; 1 << 20];
+    let block = vec![0x5a_u8; 1 << 20];
     let write = seconds(|| {
         let mut file = File::create(&path)?;
         for _ in 0..megabytes {
@@ -170,11 +171,13 @@ pub(crate) fn file(options: &Options, megabytes: usize) -> Result<(f64, f64)> {
         file.sync_all()?;
         Ok(())
     })?;
+    let from = format!("if={}", path.display());
+    let mut read_whole = false;
     let read = seconds(|| {
-        let mut file = File::open(&path)?;
-        while file.read(&mut block)? > 0 {}
+        let dd = Command::new("dd").args([&from, "of=/dev/null", "bs=4M", "iflag=direct"]).output();
+        read_whole = dd.is_ok_and(|output| output.status.success());
         Ok(())
     })?;
     std::fs::remove_file(&path)?;
-    Ok((megabytes as f64 / write, megabytes as f64 / read))
+    Ok((megabytes as f64 / write, read_whole.then_some(megabytes as f64 / read)))
 }

@@ -26,7 +26,7 @@ impl MlflowServer {
     pub fn python() -> Option<PathBuf> {
         let given = std::env::var_os("BRANCHLINE_PYTHON").map(PathBuf::from);
         let path = given.unwrap_or_else(|| workspace_root().join(".venv/bin/python"));
-        path.exists().then_some(path)
+        path.exists().then(|| std::path::absolute(path).ok()).flatten()
     }
 
     /// The version of mlflow in that environment.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use branchline_testkit::{Api, Options, Server};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -18,6 +18,8 @@ const START: i64 = 1_700_000_000_000;
 /// A live session.
 struct Events {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Messages that came while those of another subscription were waited for.
+    waiting: VecDeque<Value>,
 }
 
 impl Events {
@@ -26,7 +28,7 @@ impl Events {
             format!("ws://{}/api/v1/events", server.address()).into_client_request()?;
         request.headers_mut().insert("Origin", server.url().parse()?);
         let (socket, _) = connect_async(request).await?;
-        Ok(Self { socket })
+        Ok(Self { socket, waiting: VecDeque::new() })
     }
 
     async fn subscribe(&mut self, id: &str, topic: &str, after: Option<&str>) -> Result<()> {
@@ -48,15 +50,21 @@ impl Events {
 
     /// The next message of one subscription.
     async fn next(&mut self, id: &str) -> Result<Value> {
+        if let Some(place) = self.waiting.iter().position(|message| message["id"] == id) {
+            return self.waiting.remove(place).context("a message went missing");
+        }
+        tokio::time::timeout(PATIENCE, self.receive(id)).await.context("nothing came")?
+    }
+
+    async fn receive(&mut self, id: &str) -> Result<Value> {
         loop {
-            let frame =
-                tokio::time::timeout(PATIENCE, self.socket.next()).await.context("nothing came")?;
-            match frame.context("closed")?? {
+            match self.socket.next().await.context("closed")?? {
                 Message::Text(text) => {
                     let message: Value = serde_json::from_str(&text)?;
                     if message["id"] == id {
                         return Ok(message);
                     }
+                    self.waiting.push_back(message);
                 }
                 Message::Close(frame) => bail!("closed: {frame:?}"),
                 _ => {}

@@ -3,7 +3,7 @@
 //! The shell knows nothing of experiments. It starts the server (or becomes the
 //! guest of one that already owns the data folder), opens a window on its
 //! address, signs that window in, and offers the page the few things that a
-//! browser cannot do ([`commands`]).
+//! browser cannot do (`commands`).
 
 mod arguments;
 mod commands;

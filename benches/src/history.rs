@@ -15,12 +15,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let ours = Subject::ours(options, "ours-history")?;
     let mut connection = ours.connect()?;
     let (run, _) = ours.create_run(&mut connection)?;
-    for first in (0..points).step_by(1000) {
-        let metrics: Vec<Value> =
-            (first..first + 1000).map(|step| point("loss", step as i64)).collect();
-        connection
-            .call(&ours.post("/runs/log-batch", &json!({"run_id": run, "metrics": metrics})))?;
-    }
+    fill(&ours, &run, points)?;
     let whole = whole(&ours, &run, points, 10)?;
     let body = json!({"run_ids": [run], "keys": ["loss"], "max_points": 320}).to_string();
     let request =
@@ -57,6 +52,17 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         peer_whole,
     ));
     table.add(row("sampled to 320 points", "ms", 5.0, sampled, peer_sampled));
+    Ok(())
+}
+
+fn fill(subject: &Subject, run: &str, points: usize) -> Result<()> {
+    let mut connection = subject.connect()?;
+    for first in (0..points).step_by(1000) {
+        let metrics: Vec<Value> =
+            (first..first + 1000).map(|step| point("loss", step as i64)).collect();
+        let batch = json!({"run_id": run, "metrics": metrics});
+        connection.call(&subject.post("/runs/log-batch", &batch))?;
+    }
     Ok(())
 }
 

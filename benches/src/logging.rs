@@ -47,70 +47,58 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         Some(peer) => Some(figures(&peer, &load)?),
         None => None,
     };
-    let floor = Floor::start()?;
-    let one_by_one = limits::sqlite_rows(options, count(20_000), 1, "NORMAL")?;
-    let by_thousand = limits::sqlite_rows(options, count(500_000), 1000, "NORMAL")?;
-    eprintln!(
-        "SQLite, a row a transaction: {one_by_one:.0}/s; {:.3} ms to append and sync 4 kB",
-        limits::append_and_sync(options, count(300))?
-    );
-    let row = |workload, what, unit, target, pick: fn(&Figures) -> f64, limit| Row {
-        workload,
-        what,
-        unit,
-        target,
-        durability: BALANCED,
-        ours: pick(&mine),
-        peer: theirs.as_ref().map(pick),
-        limit,
+    let theirs = match (theirs, peer_bytes(options)?) {
+        (Some(figures), Some(bytes)) => Some(Figures { bytes, ..figures }),
+        (figures, _) => figures,
     };
+    add_rows(options, table, &Both { mine, theirs })
+}
+
+/// Both servers' figures.
+struct Both {
+    mine: Figures,
+    theirs: Option<Figures>,
+}
+
+impl Both {
+    /// One line: what it is, the figure of each server, and what it should reach.
+    fn row(&self, name: [&'static str; 3], target: Target, pick: fn(&Figures) -> f64) -> Row {
+        let [workload, what, unit] = name;
+        let peer = self.theirs.as_ref().map(pick);
+        let ours = pick(&self.mine);
+        Row { workload, what, unit, target, durability: BALANCED, ours, peer, limit: None }
+    }
+}
+
+/// All figures as rows, beside the limits of the same minutes.
+fn add_rows(options: &Options, table: &mut Table, both: &Both) -> Result<()> {
     use Target::{AtLeast, AtMost};
-    table.add(row(
-        "W1",
-        "log-metric one by one, p50; limit: HTTP floor",
-        "ms",
-        AtMost(0.28),
-        |f| f.single,
-        Some(floor.latency(count(6000))?),
-    ));
-    table.add(row(
-        "W1",
-        "the same; limit: SQLite row by row",
-        "1/s",
-        AtLeast(3500.0),
-        |f| 1e3 / f.single,
-        Some(one_by_one),
-    ));
-    table.add(row("W1", "server CPU a call", "ms", AtMost(0.15), |f| f.cpu, None));
-    table.add(row(
-        "W2",
-        "log-batch of 1000; limit: SQLite by 1000",
-        "metrics/s",
-        AtLeast(300_000.0),
-        |f| f.batch,
-        Some(by_thousand),
-    ));
-    table.add(row(
-        "W3",
-        "8 clients, batch of 100 + param + tag",
-        "metrics/s",
-        AtLeast(150_000.0),
-        |f| f.mixed,
-        Some(floor.rate(8, count(3000), 4000)? * 100.0 / 3.0),
-    ));
-    table.add(row("W3", "p99 of a batch among them", "ms", AtMost(10.0), |f| f.tail, None));
-    table.add(row("W4", "create run + update", "pairs/s", AtLeast(1800.0), |f| f.pairs, None));
-    table.add(Row {
-        peer: peer_bytes(options)?,
-        ..row(
-            "W12",
-            "bytes a metric point; limit: compact table",
-            "B",
-            AtMost(35.0),
-            |f| f.bytes,
-            Some(28.7),
-        )
-    });
+    let count = |full| options.count(full);
+    let floor = Floor::start()?;
+    let mut add = |row: Row, limit| table.add(Row { limit, ..row });
+
+    let name = ["W1", "log-metric one by one, p50; limit: HTTP floor", "ms"];
+    let latency = floor.latency(count(6000))?;
+    add(both.row(name, AtMost(0.28), |f| f.single), Some(latency));
+    let name = ["W1", "the same; limit: SQLite row by row", "1/s"];
+    let rows = limits::sqlite_rows(options, count(20_000), 1, "NORMAL")?;
+    add(both.row(name, AtLeast(3500.0), |f| 1e3 / f.single), Some(rows));
+    add(both.row(["W1", "server CPU a call", "ms"], AtMost(0.15), |f| f.cpu), None);
+
+    let name = ["W2", "log-batch of 1000; limit: SQLite by 1000", "metrics/s"];
+    let rows = limits::sqlite_rows(options, count(500_000), 1000, "NORMAL")?;
+    add(both.row(name, AtLeast(300_000.0), |f| f.batch), Some(rows));
+
+    let name = ["W3", "8 clients, batch of 100 + param + tag", "metrics/s"];
+    let rate = floor.rate(8, count(3000), 4000)? * 100.0 / 3.0;
+    add(both.row(name, AtLeast(150_000.0), |f| f.mixed), Some(rate));
+    add(both.row(["W3", "p99 of a batch among them", "ms"], AtMost(10.0), |f| f.tail), None);
+
+    let name = ["W4", "create run + update", "pairs/s"];
+    add(both.row(name, AtLeast(1800.0), |f| f.pairs), None);
+
+    let name = ["W12", "bytes a metric point; limit: compact table", "B"];
+    add(both.row(name, AtMost(35.0), |f| f.bytes), Some(28.7));
     Ok(())
 }
 

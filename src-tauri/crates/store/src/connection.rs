@@ -50,7 +50,7 @@ const WRITER: &str = "
 const READER: &str = "
     PRAGMA query_only = ON;
     PRAGMA case_sensitive_like = ON;
-    PRAGMA cache_size = -4000;
+    PRAGMA cache_size = -12000;
     PRAGMA temp_store = MEMORY;
 ";
 

@@ -48,8 +48,9 @@ class Desktop:
 
     def __init__(self) -> None:
         read, write = os.pipe()
+        # -noreset: a display that starts anew when its last client goes refuses who comes meanwhile.
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"],
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", "1600x1000x24", "-noreset", "-nolisten", "tcp"],
             pass_fds=[write],
             stderr=subprocess.DEVNULL,
         )
@@ -90,8 +91,13 @@ class Desktop:
         return int(values["X"]), int(values["Y"]), int(values["WIDTH"]), int(values["HEIGHT"])
 
     def close_window(self, window: str) -> None:
-        """Closes a window as a person does, through the window manager."""
-        self.run("xdotool", "windowactivate", "--sync", window, "key", "alt+F4")
+        """Closes a window as its close button or a taskbar does: the window manager is asked to.
+
+        Not by Alt+F4: a display's first synthetic key makes the window manager grab its keys anew,
+        and a key that falls between is nobody's.
+        """
+        done = subprocess.run(["wmctrl", "-i", "-c", window], env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
     def close(self) -> None:
         for process in (self.manager, self.bus, self.server):
@@ -183,7 +189,12 @@ class App:
         self.ended()
 
     def ended(self) -> None:
-        until("the app's end", lambda: self.instance_now() is None)
+        try:
+            until("the app's end", lambda: self.instance_now() is None)
+        except TimeoutError as error:
+            # What tells a request that was never heard from an end that hangs.
+            error.add_note(f"windows: {self.desktop.windows('Branchline')}; the app said:\n{self.output()}")
+            raise
         self.end_driver()
 
     def end_driver(self) -> None:

@@ -36,8 +36,9 @@ def words(driver: Remote) -> str:
 
 
 def x_range(chart: WebElement) -> tuple[float, float]:
-    """From where to where the chart shows its x axis."""
-    return float(chart.get_attribute("data-x-min")), float(chart.get_attribute("data-x-max"))
+    """From where to where the chart shows its x axis; both ends at one moment."""
+    low, high = chart.parent.execute_script("const {xMin, xMax} = arguments[0].dataset; return [xMin, xMax]", chart)
+    return float(low), float(high)
 
 
 def signed_in(driver: Remote) -> bool:

@@ -372,25 +372,31 @@ CREATE TABLE trace_metadata (
 CREATE INDEX trace_metadata_source_run ON trace_metadata (value) WHERE key = 'mlflow.sourceRun';
 
 CREATE TABLE span (
-    trace_id       INTEGER NOT NULL REFERENCES trace (id) ON DELETE CASCADE,
+    trace_id              INTEGER NOT NULL REFERENCES trace (id) ON DELETE CASCADE,
     -- 16 hexadecimal digits.
-    span_id        TEXT NOT NULL,
-    parent_span_id TEXT,
-    name           TEXT NOT NULL,
-    type           TEXT NOT NULL,
+    span_id               TEXT NOT NULL,
+    parent_span_id        TEXT,
+    name                  TEXT NOT NULL,
+    type                  TEXT NOT NULL,
     -- 0 UNSET, 1 OK, 2 ERROR.
-    status         INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),
+    status                INTEGER NOT NULL CHECK (status BETWEEN 0 AND 2),
     -- Nanoseconds; no end while it is open.
-    start_ns       INTEGER NOT NULL,
-    end_ns         INTEGER,
+    start_ns              INTEGER NOT NULL,
+    end_ns                INTEGER,
     -- Copies of what stands in the content, for sums.
-    model          TEXT,
-    model_provider TEXT,
-    input_cost     REAL,
-    output_cost    REAL,
-    total_cost     REAL,
+    model                 TEXT,
+    model_provider        TEXT,
+    input_tokens          INTEGER,
+    output_tokens         INTEGER,
+    total_tokens          INTEGER,
+    cache_read_tokens     INTEGER,
+    cache_write_tokens    INTEGER,
+    cache_write_1h_tokens INTEGER,
+    input_cost            REAL,
+    output_cost           REAL,
+    total_cost            REAL,
     -- The whole span as MLflow writes it into a trace's file (`traces.json`).
-    content        TEXT NOT NULL,
+    content               TEXT NOT NULL,
     PRIMARY KEY (trace_id, span_id)
 ) STRICT;
 

@@ -1,6 +1,6 @@
 //! Values as protobuf's JSON mapping reads them.
 
-use branchline_core::{ModelStatus, RunStatus, ViewType};
+use branchline_core::{ModelStatus, RunStatus, Tag, TraceState, ViewType};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
@@ -47,6 +47,16 @@ impl WireEnum for ModelStatus {
     }
 }
 
+impl WireEnum for TraceState {
+    fn from_name(name: &str) -> Option<Self> {
+        // Version 2 of the interface has its own name for the first.
+        if name == "TRACE_STATUS_UNSPECIFIED" { Some(Self::Unspecified) } else { Self::parse(name) }
+    }
+    fn from_number(number: i64) -> Option<Self> {
+        Self::from_number(number)
+    }
+}
+
 impl WireEnum for ViewType {
     fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -63,6 +73,36 @@ impl WireEnum for ViewType {
             3 => Some(Self::All),
             _ => None,
         }
+    }
+}
+
+/// A map of texts; absent and null are the empty one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Texts(pub Vec<Tag>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextsVisitor)
+    }
+}
+
+struct TextsVisitor;
+
+impl<'de> Visitor<'de> for TextsVisitor {
+    type Value = Texts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Texts, E> {
+        Ok(Texts::default())
+    }
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+        let mut texts = Vec::new();
+        while let Some((key, value)) = map.next_entry()? {
+            texts.push(Tag { key, value });
+        }
+        Ok(Texts(texts))
     }
 }
 

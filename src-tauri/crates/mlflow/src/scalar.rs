@@ -13,6 +13,10 @@ pub struct Int64(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Double(pub f64);
 
+/// Yes or no; in a query a word in any case, as Python writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
 /// A repeated field; absent and null are the empty list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(pub Vec<T>);
@@ -133,6 +137,32 @@ impl<'de> Deserialize<'de> for Double {
 impl<'de, T: WireEnum> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NamedVisitor(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FlagVisitor)
+    }
+}
+
+struct FlagVisitor;
+
+impl Visitor<'_> for FlagVisitor {
+    type Value = Flag;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false")
+    }
+    fn visit_bool<E: de::Error>(self, yes: bool) -> Result<Flag, E> {
+        Ok(Flag(yes))
+    }
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Flag, E> {
+        match word.to_ascii_lowercase().as_str() {
+            "true" => Ok(Flag(true)),
+            "false" => Ok(Flag(false)),
+            _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+        }
     }
 }
 
@@ -261,6 +291,16 @@ mod tests {
         assert_eq!(status("\"5\""), Some(RunStatus::Killed));
         for refused in ["\"finished\"", "\"BOGUS\"", "99", "0", "1.5", "null"] {
             assert_eq!(status(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_flag_is_a_word_in_any_case() {
+        let flag = |json: &str| serde_json::from_str::<Flag>(json).ok().map(|flag| flag.0);
+        assert_eq!(flag("true"), Some(true));
+        assert_eq!(flag("\"False\""), Some(false));
+        for refused in ["\"maybe\"", "1", "null"] {
+            assert_eq!(flag(refused), None, "{refused}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{AssessmentMessage, KeyValue};
 use crate::explain::{missing, required, required_text};
-use crate::scalar::{Int64, List, Named, Texts};
+use crate::scalar::{Flag, Int64, List, Named, Texts};
 use crate::time::{Duration, Timestamp};
 use branchline_core::{Assessment, Error, ExperimentId, Result, TraceId, TraceState};
 use serde::Deserialize;
@@ -160,7 +160,7 @@ pub struct GetTrace {
     pub trace_id: Option<String>,
     /// Whether some of the spans are enough.
     #[serde(alias = "allowPartial")]
-    pub allow_partial: Option<bool>,
+    pub allow_partial: Option<Flag>,
 }
 
 /// `traces/batchGet` and `traces/batchGetInfos`.

@@ -111,7 +111,7 @@ async fn info(PathOf(id): PathOf, Call { engine, actor, .. }: Call<Nothing>) -> 
 
 async fn get_one(Call { engine, actor, message }: Call<GetTrace>) -> Answer {
     let id = TraceId::new(required_text("trace_id", message.trace_id)?);
-    let partial = message.allow_partial.unwrap_or(false);
+    let partial = message.allow_partial.is_some_and(|flag| flag.0);
     json(&One("trace", &engine.trace(&actor, &id, partial).await?))
 }
 

@@ -113,6 +113,7 @@ def test_an_issue_shows_in_a_trace(server: Server, trace_id: str) -> None:
     assert answer["create_time"].endswith("Z")
 
 
+@pytest.mark.branchline_only
 def test_what_breaks_a_rule_is_refused(server: Server, trace_id: str) -> None:
     path = f"/api/3.0/mlflow/traces/{trace_id}/assessments"
     source = {"source_type": "HUMAN", "source_id": "me"}

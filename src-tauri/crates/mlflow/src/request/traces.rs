@@ -166,9 +166,9 @@ pub struct GetTrace {
 /// `traces/batchGet` and `traces/batchGetInfos`.
 #[derive(Debug, Deserialize)]
 pub struct BatchGetTraces {
-    /// Required.
-    #[serde(default, alias = "traceIds")]
-    pub trace_ids: List<String>,
+    /// Required; may be empty.
+    #[serde(alias = "traceIds")]
+    pub trace_ids: Option<List<String>>,
     /// Only those in one of these.
     #[serde(alias = "experimentIds")]
     pub experiment_ids: Option<List<String>>,

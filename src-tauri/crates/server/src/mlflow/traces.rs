@@ -11,7 +11,7 @@ use axum::routing::{get, patch, post};
 use branchline_core::trace::tag;
 use branchline_core::{Error, ErrorCode, ExperimentId, Result, RunId, Tag, TraceId, TraceState};
 use branchline_engine::{NewTrace, TraceEnd, TraceSelection};
-use branchline_mlflow::explain::{missing, out_of_range, required_text};
+use branchline_mlflow::explain::{missing, out_of_range, required, required_text};
 use branchline_mlflow::request::{
     BatchGetTraces, DeleteTraces, EndTrace, GetTrace, LinkPrompts, LinkTracesToRun, OpenTrace,
     PromptVersion, StartTrace, TraceFile, TraceInfoMessage, TraceTag, trace_ids,
@@ -115,15 +115,12 @@ async fn get_one(Call { engine, actor, message }: Call<GetTrace>) -> Answer {
     json(&One("trace", &engine.trace(&actor, &id, partial).await?))
 }
 
-/// Which traces a message asks for: not none, and not too many.
+/// Which traces a message asks for: not too many.
 fn asked(
     message: BatchGetTraces,
     most: usize,
 ) -> Result<(Vec<TraceId>, Option<Vec<ExperimentId>>)> {
-    let ids = trace_ids(message.trace_ids);
-    if ids.is_empty() {
-        return Err(missing("trace_ids"));
-    }
+    let ids = trace_ids(required("trace_ids", message.trace_ids)?);
     if ids.len() > most {
         return Err(Error::invalid(format!("At most {most} traces are read at once."))
             .hint("Ask for fewer `trace_ids` at a time."));

@@ -104,14 +104,14 @@ impl Engine {
         let new = stamped(new, self.now());
         self.track(actor, move |tx, actor| {
             let trace = tx.trace_row(&new.trace_id)?;
-            if let Some(overridden) = &new.overrides {
-                if !tx.set_assessment_valid(trace.row, overridden, false)? {
-                    return Err(Error::not_found(format!(
-                        "Assessment with ID '{overridden}' not found for trace '{}'",
-                        new.trace_id
-                    ))
-                    .into());
-                }
+            if let Some(overridden) = &new.overrides
+                && !tx.set_assessment_valid(trace.row, overridden, false)?
+            {
+                return Err(Error::not_found(format!(
+                    "Assessment with ID '{overridden}' not found for trace '{}'",
+                    new.trace_id
+                ))
+                .into());
             }
             tx.insert_assessment(trace.row, &new)?;
             tx.trace_changed(actor, &new.trace_id, &trace, TraceChange::Set("assessments"))?;

@@ -143,10 +143,10 @@ const CONVENTIONS: [Convention; 4] = [
 
 /// Adds MLflow's attributes where only another convention's are there.
 pub(super) fn translate(attributes: &mut Attributes, events: &[Json]) {
-    if attributes.text(TYPE).is_none_or(|kind| kind == UNKNOWN) {
-        if let Some(kind) = CONVENTIONS.iter().find_map(|c| kind_of(c, attributes)) {
-            attributes.set(TYPE, Json::from(kind).dump());
-        }
+    if attributes.text(TYPE).is_none_or(|kind| kind == UNKNOWN)
+        && let Some(kind) = CONVENTIONS.iter().find_map(|c| kind_of(c, attributes))
+    {
+        attributes.set(TYPE, Json::from(kind).dump());
     }
     let inputs = |c: &Convention| c.inputs;
     let outputs = |c: &Convention| c.outputs;

@@ -89,3 +89,6 @@ fn grouped(arrived: Vec<(Vec<Tag>, Vec<Arrived>)>) -> Result<Vec<TraceSpans>, Ma
 }
 
 pub(crate) use form::OtlpSpan;
+
+#[cfg(test)]
+mod tests;

@@ -57,20 +57,26 @@ enum Packing {
 }
 
 /// A refusal in the words and the shape that exporters of MLflow's server know.
-struct Refused(Response);
+struct Refused(Box<Response>);
 
 impl Refused {
     fn new(status: StatusCode, detail: &str) -> Self {
-        Self((status, body_of(&json!({ "detail": detail }))).into_response())
+        Self::from((status, body_of(&json!({ "detail": detail }))).into_response())
     }
     fn bad(detail: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 }
 
+impl From<Response> for Refused {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
+
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self(MlflowError(error).into_response())
+        Self::from(MlflowError(error).into_response())
     }
 }
 
@@ -90,7 +96,7 @@ impl From<Malformed> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        self.0
+        *self.0
     }
 }
 
@@ -134,7 +140,7 @@ fn required<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h str, Refused> 
                 "input": null,
             }]
         });
-        Refused((StatusCode::UNPROCESSABLE_ENTITY, body_of(&missing)).into_response())
+        (StatusCode::UNPROCESSABLE_ENTITY, body_of(&missing)).into_response().into()
     })
 }
 

@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
+
 use crate::support::{Fixture, fixture, tag};
 use branchline_core::event::EventKind;
 use branchline_core::{ErrorCode, ExperimentId, Span, SpanStatus, TraceId, TraceState};

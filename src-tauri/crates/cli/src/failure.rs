@@ -81,6 +81,7 @@ fn exit_of(code: ErrorCode) -> Exit {
         | ErrorCode::NotImplemented
         | ErrorCode::TemporarilyUnavailable
         | ErrorCode::StorageFull
+        | ErrorCode::SpansElsewhere
         | ErrorCode::Internal => Exit::Failed,
     }
 }

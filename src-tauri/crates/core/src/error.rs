@@ -36,6 +36,9 @@ pub enum ErrorCode {
     TemporarilyUnavailable,
     /// The disk is full (HTTP 507).
     StorageFull,
+    /// A trace's spans are in its files and not in the database. MLflow's clients expect
+    /// HTTP 500 and INTERNAL_ERROR.
+    SpansElsewhere,
     /// Unexpected; logged once where it is answered (HTTP 500).
     Internal,
 }
@@ -57,7 +60,7 @@ impl ErrorCode {
             Self::NotImplemented => "NOT_IMPLEMENTED",
             Self::TemporarilyUnavailable => "TEMPORARILY_UNAVAILABLE",
             Self::StorageFull => "STORAGE_FULL",
-            Self::Internal => "INTERNAL_ERROR",
+            Self::SpansElsewhere | Self::Internal => "INTERNAL_ERROR",
         }
     }
 
@@ -71,7 +74,7 @@ impl ErrorCode {
             Self::ResourceConflict => 409,
             Self::PayloadTooLarge => 413,
             Self::RequestLimitExceeded => 429,
-            Self::InvalidState | Self::Internal => 500,
+            Self::InvalidState | Self::SpansElsewhere | Self::Internal => 500,
             Self::NotImplemented => 501,
             Self::TemporarilyUnavailable => 503,
             Self::StorageFull => 507,

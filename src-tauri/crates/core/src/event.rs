@@ -1,7 +1,7 @@
 //! Notices of what changed. They carry no payload: a listener reads what is new
 //! after its cursor, so a lost notice costs time and never data.
 
-use crate::id::{ExperimentId, ModelId, RunId};
+use crate::id::{ExperimentId, ModelId, RunId, TraceId};
 
 /// A place in the change log: `<epoch>:<seq>`. A restore starts a new epoch, and a
 /// cursor of another epoch is answered with `resync`.
@@ -40,6 +40,8 @@ pub enum EventKind {
     LoggedModel(ModelId, ExperimentId),
     /// A registered model, its versions or aliases changed.
     RegisteredModel(String),
+    /// A trace, its spans or its assessments changed, or it is gone.
+    Trace(TraceId, ExperimentId),
     /// Files were added to or removed from a run.
     Artifacts(RunId, ExperimentId),
 }

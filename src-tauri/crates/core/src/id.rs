@@ -58,6 +58,14 @@ text_id! {
     /// A logged model: `m-` and 32 hexadecimal digits.
     ModelId
 }
+text_id! {
+    /// A trace, as its client named it: mostly `tr-` and 32 hexadecimal digits.
+    TraceId
+}
+text_id! {
+    /// An assessment: `a-` and 32 hexadecimal digits.
+    AssessmentId
+}
 
 impl RunId {
     /// A new random run id.
@@ -70,6 +78,20 @@ impl ModelId {
     /// A new random logged-model id.
     pub fn random() -> Self {
         Self(format!("m-{}", uuid::Uuid::new_v4().simple()))
+    }
+}
+
+impl TraceId {
+    /// A new random trace id, as MLflow 2 servers gave them.
+    pub fn random() -> Self {
+        Self(uuid::Uuid::new_v4().simple().to_string())
+    }
+}
+
+impl AssessmentId {
+    /// A new random assessment id.
+    pub fn random() -> Self {
+        Self(format!("a-{}", uuid::Uuid::new_v4().simple()))
     }
 }
 

@@ -13,8 +13,13 @@ pub mod limits;
 pub mod name;
 pub mod run_name;
 pub mod search;
+pub mod trace;
 
 pub use clock::{Clock, SystemClock};
 pub use entity::*;
 pub use error::{Error, ErrorCode, Result};
 pub use id::*;
+pub use trace::{
+    Assessment, AssessmentError, AssessmentKind, Cost, Span, SpanStatus, SpanTotals, TokenUsage,
+    Trace, TraceInfo, TraceState,
+};

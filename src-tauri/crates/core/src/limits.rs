@@ -59,3 +59,22 @@ pub const MAX_RESULTS: usize = 50_000;
 pub const MAX_RESULTS_REGISTERED_MODELS: usize = 1000;
 /// Most model versions that one page may ask for.
 pub const MAX_RESULTS_MODEL_VERSIONS: usize = 200_000;
+
+/// A trace's id.
+pub const TRACE_ID: usize = 250;
+/// Key of a trace's tag or metadata.
+pub const TRACE_KEY: usize = 250;
+/// A trace tag's or metadata's value; longer ones are cut.
+pub const TRACE_VALUE: usize = 8000;
+/// A trace's name.
+pub const TRACE_NAME: usize = 4096;
+/// The id of a session.
+pub const SESSION_ID: usize = 250;
+/// A preview of a request or response; longer ones are cut.
+pub const TRACE_PREVIEW: usize = 1000;
+/// A model's name, and its provider's; longer ones are cut.
+pub const MODEL_DIMENSION: usize = 500;
+/// Traces that one request may link to a run.
+pub const MAX_TRACE_LINKS: usize = 100;
+/// An assessment's name.
+pub const ASSESSMENT_NAME: usize = 250;

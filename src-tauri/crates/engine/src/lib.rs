@@ -4,6 +4,7 @@
 
 mod account;
 pub mod artifacts;
+mod assessment;
 mod credential;
 mod database;
 mod dataset;
@@ -18,11 +19,14 @@ mod platform;
 mod registry;
 mod run;
 mod run_log;
+mod span;
 mod throttle;
+mod trace;
 mod version_origin;
 
 pub use account::Credential;
 pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
+pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, DatasetUse, Durability, ExperimentKeys, ExperimentOverview, MetricPoint,
     MetricSummary, MigrationStatus, QueryResult, Series, Topic,
@@ -33,6 +37,8 @@ pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
+pub use span::SpanBatch;
+pub use trace::{NewTrace, TraceEnd, TraceSelection};
 
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, User};

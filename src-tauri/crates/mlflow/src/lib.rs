@@ -10,12 +10,15 @@
 //!   an empty list is left out.
 
 pub mod explain;
+pub mod json;
 mod nonfinite;
+pub mod otlp;
 pub mod parse;
 pub mod request;
 pub mod response;
 pub mod scalar;
 pub mod source;
+mod time;
 
 pub use parse::{from_body, from_query};
 pub use response::{Empty, Listed, One, Paged, Wire};

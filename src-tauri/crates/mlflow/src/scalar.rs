@@ -1,6 +1,6 @@
 //! Values as protobuf's JSON mapping reads them.
 
-use branchline_core::{ModelStatus, RunStatus, ViewType};
+use branchline_core::{ModelStatus, RunStatus, Tag, TraceState, ViewType};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,6 +12,10 @@ pub struct Int64(pub i64);
 /// A double, sent as a number or as a string such as `NaN`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Double(pub f64);
+
+/// Yes or no; in a query a word in any case, as Python writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag(pub bool);
 
 /// A repeated field; absent and null are the empty list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +51,16 @@ impl WireEnum for ModelStatus {
     }
 }
 
+impl WireEnum for TraceState {
+    fn from_name(name: &str) -> Option<Self> {
+        // Version 2 of the interface has its own name for the first.
+        if name == "TRACE_STATUS_UNSPECIFIED" { Some(Self::Unspecified) } else { Self::parse(name) }
+    }
+    fn from_number(number: i64) -> Option<Self> {
+        Self::from_number(number)
+    }
+}
+
 impl WireEnum for ViewType {
     fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -63,6 +77,36 @@ impl WireEnum for ViewType {
             3 => Some(Self::All),
             _ => None,
         }
+    }
+}
+
+/// A map of texts; absent and null are the empty one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Texts(pub Vec<Tag>);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextsVisitor)
+    }
+}
+
+struct TextsVisitor;
+
+impl<'de> Visitor<'de> for TextsVisitor {
+    type Value = Texts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+    fn visit_unit<E: de::Error>(self) -> Result<Texts, E> {
+        Ok(Texts::default())
+    }
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+        let mut texts = Vec::new();
+        while let Some((key, value)) = map.next_entry()? {
+            texts.push(Tag { key, value });
+        }
+        Ok(Texts(texts))
     }
 }
 
@@ -93,6 +137,32 @@ impl<'de> Deserialize<'de> for Double {
 impl<'de, T: WireEnum> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NamedVisitor(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FlagVisitor)
+    }
+}
+
+struct FlagVisitor;
+
+impl Visitor<'_> for FlagVisitor {
+    type Value = Flag;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true or false")
+    }
+    fn visit_bool<E: de::Error>(self, yes: bool) -> Result<Flag, E> {
+        Ok(Flag(yes))
+    }
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Flag, E> {
+        match word.to_ascii_lowercase().as_str() {
+            "true" => Ok(Flag(true)),
+            "false" => Ok(Flag(false)),
+            _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+        }
     }
 }
 
@@ -221,6 +291,16 @@ mod tests {
         assert_eq!(status("\"5\""), Some(RunStatus::Killed));
         for refused in ["\"finished\"", "\"BOGUS\"", "99", "0", "1.5", "null"] {
             assert_eq!(status(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_flag_is_a_word_in_any_case() {
+        let flag = |json: &str| serde_json::from_str::<Flag>(json).ok().map(|flag| flag.0);
+        assert_eq!(flag("true"), Some(true));
+        assert_eq!(flag("\"False\""), Some(false));
+        for refused in ["\"maybe\"", "1", "null"] {
+            assert_eq!(flag(refused), None, "{refused}");
         }
     }
 

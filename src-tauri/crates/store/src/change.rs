@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     RegisteredModel = 5,
     ModelVersion = 6,
     User = 7,
+    /// A trace, its spans and its assessments. The tombstone's field is the trace's id.
+    Trace = 8,
 }
 
 /// What was done.

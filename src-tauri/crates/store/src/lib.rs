@@ -7,6 +7,7 @@
 
 mod account;
 mod admin;
+mod assessment;
 mod change;
 mod connection;
 mod dataset;
@@ -24,6 +25,8 @@ mod run_search;
 mod run_write;
 mod series;
 mod syncer;
+mod trace;
+mod trace_write;
 mod tx;
 mod writer;
 
@@ -41,6 +44,8 @@ pub use run::RunRow;
 pub use run_search::RunQuery;
 pub use run_write::NewRunRow;
 pub use series::Series;
+pub use trace::{DoomedTrace, TraceRow};
+pub use trace_write::{TraceChange, TraceFields, TraceProgress};
 pub use tx::{View, WriteTx};
 
 use branchline_core::event::{Cursor, Event};

@@ -6,3 +6,4 @@ mod metrics;
 mod registry;
 mod runs;
 mod support;
+mod traces;

@@ -2,6 +2,7 @@
 //! required is asked for with [`crate::explain::required`] where it is used, and
 //! the conversions here do that for what takes more than one step.
 
+mod assessments;
 mod batch;
 mod experiments;
 mod files;
@@ -10,7 +11,9 @@ mod logged_models;
 mod metrics;
 mod registry;
 mod runs;
+mod traces;
 
+pub use assessments::*;
 pub use batch::{Batch, LogBatch, LogMetric, LogParam};
 pub use experiments::*;
 pub use files::*;
@@ -19,6 +22,7 @@ pub use logged_models::*;
 pub use metrics::*;
 pub use registry::*;
 pub use runs::*;
+pub use traces::*;
 
 use crate::explain::missing;
 use crate::scalar::{Int64, List};

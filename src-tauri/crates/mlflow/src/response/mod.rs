@@ -4,9 +4,11 @@
 mod object;
 mod points;
 mod registry;
+mod traces;
 mod tracking;
 
 pub use points::PointWriter;
+pub use traces::{InfoOnly, InfoV2};
 pub use tracking::{DatasetSummary, LoggedArtifacts};
 
 use branchline_core::Page;

@@ -4,6 +4,7 @@
 
 mod answer;
 mod artifacts;
+mod assessments;
 mod call;
 pub mod error;
 mod experiments;
@@ -14,8 +15,10 @@ mod logged_models;
 mod metrics;
 mod misc;
 mod model_versions;
+mod otlp;
 mod registered_models;
 mod runs;
+mod traces;
 mod transfer;
 
 pub use error::MlflowError;
@@ -33,12 +36,12 @@ const SURFACES: [&str; 2] = ["/api", "/ajax-api"];
 
 /// MLflow's routes.
 pub fn routes() -> Router<AppState> {
-    let mut router = misc::routes().merge(files::routes());
+    let mut router = misc::routes().merge(files::routes()).merge(otlp::routes());
     for surface in SURFACES {
         for (path, methods) in tables().into_iter().flatten() {
             router = router.route(&format!("{surface}/2.0{path}"), methods);
         }
-        for (path, methods) in misc::table_v3() {
+        for (path, methods) in tables_v3().into_iter().flatten() {
             router = router.route(&format!("{surface}/3.0{path}"), methods);
         }
         for version in ["2.0", "3.0"] {
@@ -49,7 +52,7 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// What stands under version 2.0.
-fn tables() -> [Table; 9] {
+fn tables() -> [Table; 10] {
     [
         experiments::table(),
         runs::table(),
@@ -60,7 +63,13 @@ fn tables() -> [Table; 9] {
         logged_models::table(),
         registered_models::table(),
         model_versions::table(),
+        traces::table(),
     ]
+}
+
+/// What stands under version 3.0.
+fn tables_v3() -> [Table; 3] {
+    [misc::table_v3(), traces::table_v3(), assessments::table_v3()]
 }
 
 /// Clients take a 404 in JSON for a missing thing, and any other for a missing route.

@@ -1,0 +1,532 @@
+//! Traces: start, find, tag, link and delete. Spans come in `span`, judgements in
+//! `assessment`.
+
+use crate::Engine;
+use crate::assessment::stamped;
+use crate::experiment::active as active_experiment;
+use crate::run::{append_to_uri, cut};
+use branchline_core::event::{Event, EventKind};
+use branchline_core::trace::{metadata, tag, value_of};
+use branchline_core::{
+    Actor, Assessment, Error, ErrorCode, ExperimentId, Result, RunId, Tag, Trace, TraceId,
+    TraceInfo, TraceState, limits, name,
+};
+use branchline_store::{
+    DoomedTrace, ExperimentRow, StoreResult, TraceChange, TraceFields, TraceRow, View, WriteTx,
+};
+use std::time::Duration;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::time::{Instant, timeout_at};
+
+/// A trace's info as its client sends it.
+#[derive(Debug, Clone)]
+pub struct NewTrace {
+    /// The client's.
+    pub trace_id: TraceId,
+    /// An active experiment.
+    pub experiment_id: ExperimentId,
+    /// The application's own id of the request.
+    pub client_request_id: Option<String>,
+    /// How it stands.
+    pub state: TraceState,
+    /// Milliseconds UTC.
+    pub request_time: i64,
+    /// Milliseconds.
+    pub execution_duration: Option<i64>,
+    /// Cut to what MLflow keeps.
+    pub request_preview: Option<String>,
+    /// Cut to what MLflow keeps.
+    pub response_preview: Option<String>,
+    /// Merged into what is there.
+    pub metadata: Vec<Tag>,
+    /// Merged into what is there.
+    pub tags: Vec<Tag>,
+    /// Added to what is there.
+    pub assessments: Vec<Assessment>,
+}
+
+/// What a client of MLflow 2 says at a trace's end.
+#[derive(Debug, Clone)]
+pub struct TraceEnd {
+    /// Milliseconds UTC.
+    pub end_time: i64,
+    /// How it ended.
+    pub state: TraceState,
+    /// Merged into what is there.
+    pub metadata: Vec<Tag>,
+    /// Merged into what is there.
+    pub tags: Vec<Tag>,
+}
+
+/// Which traces of an experiment are to go: those up to a time, or some by their ids.
+#[derive(Debug, Clone)]
+pub enum TraceSelection {
+    /// Started at or before this time (milliseconds UTC); the oldest first.
+    Until {
+        /// The time.
+        time: i64,
+        /// No more than this many.
+        most: Option<usize>,
+    },
+    /// These.
+    Ids(Vec<TraceId>),
+}
+
+/// Tags that say where the server keeps a trace; nobody else may change them.
+const OWN_TAGS: [&str; 4] =
+    [tag::SPANS_LOCATION, tag::ARCHIVE_LOCATION, tag::ARCHIVAL_FAILURE, tag::ARTIFACT_LOCATION];
+
+/// How long a reader waits for spans that are still on their way.
+const SPANS_ARRIVE_WITHIN: Duration = Duration::from_secs(3);
+/// Traces deleted in one go, so that other writes come in between.
+const DELETED_AT_ONCE: usize = 200;
+
+/// A trace's id names a folder, too.
+pub(crate) fn check_trace_id(id: &TraceId) -> Result<()> {
+    let text = id.as_str();
+    name::check_length("trace_id", text, limits::TRACE_ID)?;
+    let unfit = |c: char| c.is_control() || matches!(c, '/' | '\\' | '#' | '%' | '?');
+    if text.is_empty() || text.starts_with('.') || text.contains(unfit) {
+        return Err(Error::invalid(format!("Invalid trace ID: '{}'.", text.escape_debug()))
+            .hint("Use letters, digits, '-' and '_', as in `tr-` and 32 hexadecimal digits."));
+    }
+    Ok(())
+}
+
+/// A tag's or metadata's entry that keeps the limits, its value cut to what MLflow keeps.
+fn checked(entry: Tag) -> Result<Tag> {
+    name::check_length("key", &entry.key, limits::TRACE_KEY)?;
+    match entry.key.as_str() {
+        tag::NAME => name::check_length("Trace name", &entry.value, limits::TRACE_NAME)?,
+        metadata::SESSION => name::check_length("Session ID", &entry.value, limits::SESSION_ID)?,
+        _ => {}
+    }
+    Ok(Tag { value: cut(entry.value, limits::TRACE_VALUE), key: entry.key })
+}
+
+/// [`checked`], for all of them, without those that have no key or are the server's own
+/// to set.
+pub(crate) fn checked_all(entries: Vec<Tag>) -> Result<Vec<Tag>> {
+    let entries = entries.into_iter().filter(|entry| {
+        !entry.key.is_empty()
+            && entry.key != tag::ARTIFACT_LOCATION
+            && entry.key != metadata::FINALIZED
+    });
+    entries.map(checked).collect()
+}
+
+/// Where the files of a new trace go.
+pub(crate) fn artifact_location(experiment: &ExperimentRow, id: &TraceId) -> String {
+    append_to_uri(&experiment.artifact_location, &["traces", id.as_str(), "artifacts"])
+}
+
+fn refuse_own_tag(key: &str, what: &str) -> Result<()> {
+    if OWN_TAGS.contains(&key) {
+        return Err(Error::invalid(format!(
+            "Tag '{key}' is immutable and cannot be {what} on a trace."
+        )));
+    }
+    Ok(())
+}
+
+impl NewTrace {
+    /// Checks it and cuts what is too long.
+    fn checked(self) -> Result<Self> {
+        check_trace_id(&self.trace_id)?;
+        if let Some(id) = &self.client_request_id {
+            name::check_length("client_request_id", id, limits::TRACE_ID)?;
+        }
+        let preview = |text: Option<String>| text.map(|text| cut(text, limits::TRACE_VALUE));
+        for assessment in &self.assessments {
+            crate::assessment::check(assessment)?;
+        }
+        Ok(Self {
+            request_preview: preview(self.request_preview),
+            response_preview: preview(self.response_preview),
+            metadata: checked_all(self.metadata)?,
+            tags: checked_all(self.tags)?,
+            ..self
+        })
+    }
+
+    fn fields(&self, finalized: bool) -> TraceFields<'_> {
+        TraceFields {
+            experiment: self.experiment_id,
+            client_request_id: self.client_request_id.as_deref(),
+            state: self.state,
+            request_time: self.request_time,
+            execution_duration: self.execution_duration,
+            request_preview: self.request_preview.as_deref(),
+            response_preview: self.response_preview.as_deref(),
+            finalized,
+        }
+    }
+
+    fn write(self, tx: &mut WriteTx<'_>, actor: &Actor, finalized: bool) -> StoreResult<TraceInfo> {
+        let experiment = active_experiment(tx, self.experiment_id)?;
+        let fields = self.fields(finalized);
+        let (trace, change) = match tx.find_trace(&self.trace_id)? {
+            Some(old) => {
+                tx.overwrite_trace(old.row, &fields)?;
+                let moved = TraceRow { experiment: self.experiment_id, ..old };
+                (moved, TraceChange::Set("info"))
+            }
+            None => (tx.insert_trace(actor, &self.trace_id, &fields)?, TraceChange::Made),
+        };
+        tx.put_trace_tags(trace.row, &self.tags)?;
+        let location = artifact_location(&experiment, &self.trace_id);
+        tx.put_trace_tag(trace.row, tag::ARTIFACT_LOCATION, &location)?;
+        tx.put_all_trace_metadata(trace.row, &self.metadata)?;
+        if finalized {
+            tx.put_trace_metadata(trace.row, metadata::FINALIZED, "true")?;
+        }
+        for assessment in &self.assessments {
+            // A client that sends its trace again sends its assessments again, too.
+            if tx.find_assessment(trace.row, &self.trace_id, &assessment.assessment_id)?.is_none() {
+                let assessment = stamped(assessment.clone(), tx.now());
+                tx.insert_assessment(trace.row, &assessment)?;
+            }
+        }
+        tx.trace_changed(actor, &self.trace_id, &trace, change)?;
+        tx.trace_info(&self.trace_id)
+    }
+}
+
+impl Engine {
+    /// Takes a trace's info from its client, who has the last word on it; its spans may
+    /// have come before or come later. The same trace again is merged.
+    ///
+    /// # Errors
+    /// The experiment is not active; an id, a key or an assessment breaks a rule.
+    pub async fn start_trace(&self, actor: &Actor, new: NewTrace) -> Result<TraceInfo> {
+        let new = new.checked()?;
+        self.track(actor, move |tx, actor| new.write(tx, actor, true)).await
+    }
+
+    /// Makes a trace as a client of MLflow 2 starts one.
+    ///
+    /// # Errors
+    /// As [`Self::start_trace`].
+    pub async fn open_trace(&self, actor: &Actor, new: NewTrace) -> Result<TraceInfo> {
+        let new = new.checked()?;
+        self.track(actor, move |tx, actor| new.write(tx, actor, false)).await
+    }
+
+    /// Notes how a trace ended, as a client of MLflow 2 says it.
+    ///
+    /// # Errors
+    /// There is no such trace; a key breaks a rule.
+    pub async fn end_trace(&self, actor: &Actor, id: &TraceId, end: TraceEnd) -> Result<TraceInfo> {
+        let (id, tags, entries) = (id.clone(), checked_all(end.tags)?, checked_all(end.metadata)?);
+        self.track(actor, move |tx, actor| {
+            let trace = tx.trace_row(&id)?;
+            let progress = branchline_store::TraceProgress {
+                execution_duration: Some(end.end_time.saturating_sub(trace.request_time)),
+                state: Some(end.state),
+                ..Default::default()
+            };
+            tx.advance_trace(trace.row, &progress)?;
+            tx.put_trace_tags(trace.row, &tags)?;
+            tx.put_all_trace_metadata(trace.row, &entries)?;
+            tx.trace_changed(actor, &id, &trace, TraceChange::Set("info"))?;
+            tx.trace_info(&id)
+        })
+        .await
+    }
+
+    /// A trace without its spans.
+    ///
+    /// # Errors
+    /// There is no such trace.
+    pub async fn trace_info(&self, actor: &Actor, id: &TraceId) -> Result<TraceInfo> {
+        let id = id.clone();
+        self.read(actor, move |view| view.trace_info(&id)).await
+    }
+
+    /// Those of `ids` that are there, without their spans; with `experiments`, only those
+    /// within.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn trace_infos(
+        &self,
+        actor: &Actor,
+        ids: Vec<TraceId>,
+        experiments: Option<Vec<ExperimentId>>,
+    ) -> Result<Vec<TraceInfo>> {
+        self.read(actor, move |view| {
+            let found = view.trace_infos(&ids, experiments.as_deref())?;
+            Ok(found.into_iter().map(|(_, info)| info).collect())
+        })
+        .await
+    }
+
+    /// A trace with its spans. Unless a part is enough it waits a moment for spans that
+    /// are still on their way.
+    ///
+    /// # Errors
+    /// There is no such trace; its spans are in its files; not all are here yet.
+    pub async fn trace(&self, actor: &Actor, id: &TraceId, allow_partial: bool) -> Result<Trace> {
+        // Listening starts before looking, so that nothing slips through in between.
+        let mut events = self.subscribe();
+        let deadline = Instant::now() + SPANS_ARRIVE_WITHIN;
+        loop {
+            let asked = id.clone();
+            let trace = self.read(actor, move |view| stored_trace(view, &asked)).await?;
+            if allow_partial || is_complete(&trace) {
+                return Ok(trace);
+            }
+            if timeout_at(deadline, next_change(&mut events, id)).await != Ok(true) {
+                return Err(Error::not_found(format!(
+                    "Trace with ID {id} is not fully exported yet, please try again later."
+                )));
+            }
+        }
+    }
+
+    /// Those of `ids` that are there with all of their spans.
+    ///
+    /// # Errors
+    /// The spans of one are in its files.
+    pub async fn traces(
+        &self,
+        actor: &Actor,
+        ids: Vec<TraceId>,
+        experiments: Option<Vec<ExperimentId>>,
+    ) -> Result<Vec<Trace>> {
+        self.read(actor, move |view| {
+            let mut traces = Vec::new();
+            for (row, info) in view.trace_infos(&ids, experiments.as_deref())? {
+                let trace = with_spans(view, row, info)?;
+                if is_complete(&trace) {
+                    traces.push(trace);
+                }
+            }
+            Ok(traces)
+        })
+        .await
+    }
+
+    /// Sets a tag.
+    ///
+    /// # Errors
+    /// There is no such trace; the tag breaks a rule or is the server's own.
+    pub async fn set_trace_tag(&self, actor: &Actor, id: &TraceId, entry: Tag) -> Result<()> {
+        refuse_own_tag(&entry.key, "set")?;
+        name::check_key("tag", &entry.key)?;
+        let (id, entry) = (id.clone(), checked(entry)?);
+        self.track(actor, move |tx, actor| {
+            let trace = tx.trace_row(&id)?;
+            tx.put_trace_tag(trace.row, &entry.key, &entry.value)?;
+            tx.trace_changed(actor, &id, &trace, TraceChange::Set(&entry.key))
+        })
+        .await
+    }
+
+    /// Removes a tag.
+    ///
+    /// # Errors
+    /// There is no such trace or tag; the tag is the server's own.
+    pub async fn delete_trace_tag(&self, actor: &Actor, id: &TraceId, key: &str) -> Result<()> {
+        // Removing the note of a failure is how a person asks for another try.
+        if key != tag::ARCHIVAL_FAILURE {
+            refuse_own_tag(key, "deleted")?;
+        }
+        let (id, key) = (id.clone(), key.to_owned());
+        self.track(actor, move |tx, actor| {
+            let absent = || {
+                let words = format!("No trace tag with key '{key}' for trace with ID '{id}'");
+                Error::not_found(words)
+            };
+            let trace = tx.find_trace(&id)?.ok_or_else(absent)?;
+            if !tx.remove_trace_tag(trace.row, &key)? {
+                return Err(absent().into());
+            }
+            tx.trace_changed(actor, &id, &trace, TraceChange::Unset(&key))
+        })
+        .await
+    }
+
+    /// Links traces to a run; again is fine.
+    ///
+    /// # Errors
+    /// Too many at once; there is no such run, or no such trace.
+    pub async fn link_traces_to_run(
+        &self,
+        actor: &Actor,
+        ids: Vec<TraceId>,
+        run: &RunId,
+    ) -> Result<()> {
+        if ids.len() > limits::MAX_TRACE_LINKS {
+            return Err(Error::invalid(format!(
+                "Cannot link more than {} traces to a run in a single request. Provided {} traces.",
+                limits::MAX_TRACE_LINKS,
+                ids.len()
+            )));
+        }
+        let run = run.clone();
+        self.track(actor, move |tx, actor| {
+            tx.run_row(&run)?;
+            for id in &ids {
+                let trace = tx.trace_row(id)?;
+                tx.link_trace_to_run(trace.row, &run)?;
+                tx.trace_changed(actor, id, &trace, TraceChange::Set("runs"))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Notes which versions of prompts a trace used; again is fine.
+    ///
+    /// # Errors
+    /// There is no such trace.
+    pub async fn link_prompts_to_trace(
+        &self,
+        actor: &Actor,
+        id: &TraceId,
+        prompts: Vec<(String, i64)>,
+    ) -> Result<()> {
+        let id = id.clone();
+        self.track(actor, move |tx, actor| {
+            let trace = tx.trace_row(&id)?;
+            for (name, version) in &prompts {
+                tx.link_trace_to_prompt(trace.row, name, &version.to_string())?;
+            }
+            tx.trace_changed(actor, &id, &trace, TraceChange::Set("prompts"))
+        })
+        .await
+    }
+
+    /// Deletes traces with all that belongs to them, files too; answers how many.
+    ///
+    /// # Errors
+    /// The database's. What was deleted before stays deleted.
+    pub async fn delete_traces(
+        &self,
+        actor: &Actor,
+        experiment: ExperimentId,
+        selection: TraceSelection,
+    ) -> Result<usize> {
+        match selection {
+            TraceSelection::Until { time, most } => {
+                let mut left = most.unwrap_or(usize::MAX);
+                let mut deleted = 0;
+                loop {
+                    let limit = left.min(DELETED_AT_ONCE);
+                    let gone = self.erase(actor, experiment, Some(time), None, limit).await?;
+                    deleted += gone;
+                    left -= gone;
+                    if gone < limit || left == 0 {
+                        return Ok(deleted);
+                    }
+                }
+            }
+            TraceSelection::Ids(ids) => {
+                let mut deleted = 0;
+                for some in ids.chunks(DELETED_AT_ONCE) {
+                    let some = Some(some.to_vec());
+                    deleted += self.erase(actor, experiment, None, some, DELETED_AT_ONCE).await?;
+                }
+                Ok(deleted)
+            }
+        }
+    }
+
+    async fn erase(
+        &self,
+        actor: &Actor,
+        experiment: ExperimentId,
+        until: Option<i64>,
+        ids: Option<Vec<TraceId>>,
+        limit: usize,
+    ) -> Result<usize> {
+        let gone: Vec<DoomedTrace> = self
+            .track(actor, move |tx, actor| {
+                let doomed = tx.traces_until(experiment, until, ids.as_deref(), limit)?;
+                for trace in &doomed {
+                    tx.erase_trace(actor, experiment, trace)?;
+                }
+                Ok(doomed)
+            })
+            .await?;
+        for trace in &gone {
+            let Some(location) = &trace.artifact_location else { continue };
+            if let Err(error) = self.artifacts().delete(location, "").await {
+                let trace_id = trace.trace_id.as_str();
+                tracing::warn!(trace_id, "Files of a deleted trace stay: {error}");
+            }
+        }
+        Ok(gone.len())
+    }
+}
+
+fn stored_trace(view: &View<'_>, id: &TraceId) -> StoreResult<Trace> {
+    let Some((row, info)) = view.trace_with_row(id)? else {
+        return Err(Error::not_found(format!("Trace with ID {id} is not found.")).into());
+    };
+    with_spans(view, row, info)
+}
+
+fn with_spans(view: &View<'_>, row: i64, info: TraceInfo) -> StoreResult<Trace> {
+    if !info.has_stored_spans() {
+        // Clients know these words: they read the trace's files then.
+        return Err(Error::new(
+            ErrorCode::SpansElsewhere,
+            "Trace data not stored in tracking store",
+        )
+        .into());
+    }
+    Ok(Trace { spans: view.span_contents(row)?, info })
+}
+
+/// Whether as many spans are here as the client counted.
+fn is_complete(trace: &Trace) -> bool {
+    let stats = value_of(&trace.info.metadata, metadata::SIZE_STATS);
+    let stats = stats.and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok());
+    let counted = stats.and_then(|stats| stats.get("num_spans")?.as_u64()).unwrap_or(0);
+    !trace.spans.is_empty() && trace.spans.len() as u64 >= counted
+}
+
+/// Waits for a change of a trace; false when no more changes will come.
+async fn next_change(events: &mut Receiver<Event>, id: &TraceId) -> bool {
+    loop {
+        match events.recv().await {
+            Ok(Event { kind: EventKind::Trace(changed, _), .. }) if changed == *id => return true,
+            Ok(_) => {}
+            // What was missed may have been it.
+            Err(RecvError::Lagged(_)) => return true,
+            Err(RecvError::Closed) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_id_can_name_a_folder() {
+        for id in
+            ["tr-0123456789abcdef0123456789abcdef", "a.b_c", "6efb607b40804fb6a52e6dff50a55c33"]
+        {
+            check_trace_id(&TraceId::new(id)).unwrap();
+        }
+        let long = "a".repeat(limits::TRACE_ID + 1);
+        for id in ["", ".", "..", ".hidden", "a/b", "a\\b", "a\0b", "a%2fb", "a#b", long.as_str()] {
+            assert!(check_trace_id(&TraceId::new(id)).is_err(), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn the_servers_own_tags_are_refused() {
+        for key in OWN_TAGS {
+            let error = refuse_own_tag(key, "set").unwrap_err();
+            assert_eq!(
+                error.message,
+                format!("Tag '{key}' is immutable and cannot be set on a trace.")
+            );
+        }
+        refuse_own_tag("mlflow.traceName", "set").unwrap();
+    }
+}

@@ -1,0 +1,94 @@
+//! OpenTelemetry's spans (OTLP, in protobuf or JSON), read into the domain's.
+
+mod convention;
+mod form;
+mod preview;
+mod protobuf;
+mod span;
+mod text;
+mod wire;
+
+use branchline_core::{Error, Span, Tag, TraceId};
+use span::Arrived;
+
+/// Spans of one trace that came together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceSpans {
+    /// Their trace: `tr-` and OpenTelemetry's id.
+    pub trace_id: TraceId,
+    /// In the order sent.
+    pub spans: Vec<Span>,
+    /// What sent them, such as `service.name`.
+    pub resource: Vec<Tag>,
+}
+
+/// Why a body is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// It is not what it says it is.
+    Shape,
+    /// There is not one resource in it.
+    Empty,
+    /// A span cannot be one.
+    Span,
+    /// It holds more than is taken at once.
+    TooMuch,
+}
+
+impl From<Malformed> for Error {
+    fn from(reason: Malformed) -> Self {
+        match reason {
+            Malformed::Shape => Self::invalid("Invalid OpenTelemetry format"),
+            Malformed::Empty => Self::invalid("Invalid OpenTelemetry format - no spans found"),
+            Malformed::Span => Self::invalid("Cannot convert OpenTelemetry span to MLflow span"),
+            Malformed::TooMuch => {
+                Self::invalid("The request holds more spans and attributes than are taken at once.")
+                    .hint("Send them in smaller pieces.")
+            }
+        }
+    }
+}
+
+/// Reads an `ExportTraceServiceRequest` in protobuf.
+///
+/// # Errors
+/// It is not one, or holds too much.
+pub fn from_protobuf(body: &[u8]) -> Result<Vec<TraceSpans>, Malformed> {
+    grouped(protobuf::request(body)?)
+}
+
+/// Reads an `ExportTraceServiceRequest` in JSON.
+///
+/// # Errors
+/// It is not one, or holds too much.
+pub fn from_json(body: &[u8]) -> Result<Vec<TraceSpans>, Malformed> {
+    grouped(text::request(body)?)
+}
+
+/// Spans by trace, in the order of their first span.
+fn grouped(arrived: Vec<(Vec<Tag>, Vec<Arrived>)>) -> Result<Vec<TraceSpans>, Malformed> {
+    if arrived.is_empty() {
+        return Err(Malformed::Empty);
+    }
+    let mut traces: Vec<TraceSpans> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for (resource, spans) in arrived {
+        for span in spans {
+            let trace_id = span.trace_id()?;
+            let place = *places.entry(trace_id.clone()).or_insert_with(|| {
+                traces.push(TraceSpans { trace_id, spans: Vec::new(), resource: Vec::new() });
+                traces.len() - 1
+            });
+            if traces[place].resource.is_empty() {
+                traces[place].resource.clone_from(&resource);
+            }
+            traces[place].spans.push(span.into_span()?);
+        }
+    }
+    Ok(traces)
+}
+
+pub(crate) use form::OtlpSpan;
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,18 @@ const PROMPTS_TAG: &str = "mlflow.linkedPrompts";
 /// The metadata that holds the run a trace was made in.
 const RUN_METADATA: &str = "mlflow.sourceRun";
 
+impl TraceField {
+    /// What tag `key` is about.
+    pub fn tag(key: &str) -> Self {
+        if key == NAME_TAG { Self::Name } else { Self::Tag(key.to_owned()) }
+    }
+
+    /// What metadata `key` is about.
+    pub fn metadata(key: &str) -> Self {
+        if key == RUN_METADATA { Self::RunId } else { Self::Metadata(key.to_owned()) }
+    }
+}
+
 impl Field for TraceField {
     fn resolve(path: &Path<'_>) -> Result<Self> {
         path.no_aggregate()?;
@@ -96,13 +108,9 @@ impl Field for TraceField {
         let Some(entity) = &path.word.entity else { return trace_attribute(path) };
         Ok(match entity.as_str() {
             "attribute" | "attributes" | "trace" => return trace_attribute(path),
-            "tag" | "tags" => match key.as_str() {
-                NAME_TAG => Self::Name,
-                PROMPTS_TAG => Self::Prompt,
-                _ => Self::Tag(key),
-            },
-            "metadata" | "request_metadata" if key == RUN_METADATA => Self::RunId,
-            "metadata" | "request_metadata" => Self::Metadata(key),
+            "tag" | "tags" if key == PROMPTS_TAG => Self::Prompt,
+            "tag" | "tags" => Self::tag(&key),
+            "metadata" | "request_metadata" => Self::metadata(&key),
             "span" => Self::Span(span_field(&key)?),
             "feedback" | "expectation" if key.is_empty() => {
                 return Err(Error::invalid("Assessment field name cannot be empty"));

@@ -269,6 +269,18 @@ impl<F> Expr<F> {
             (left, right) => left.or(right),
         }
     }
+
+    /// Joins two optional filters as if they were written side by side with AND: parts
+    /// of either that are joined by AND already stand beside those of the other.
+    pub fn beside(left: Option<Self>, right: Option<Self>) -> Option<Self> {
+        let parts = |side: Option<Self>| match side {
+            Some(Self::And(parts)) => parts,
+            one => one.into_iter().collect(),
+        };
+        let mut all = parts(left);
+        all.extend(parts(right));
+        if all.len() > 1 { Some(Self::And(all)) } else { all.pop() }
+    }
 }
 
 /// Writes the filter so that reading it again gives the same tree.

@@ -164,7 +164,7 @@ impl Engine {
     ) -> Result<Cooccurrence> {
         let base = search::parse_trace_filter(base)?;
         let [first, second] = filters.map(|filter| {
-            search::parse_trace_filter(filter).map(|filter| Expr::beside(base.clone(), filter))
+            search::parse_trace_filter(filter).map(|filter| Expr::both(base.clone(), filter))
         });
         let (first, second) = (first?, second?);
         self.read(actor, move |view| {

@@ -19,24 +19,23 @@ pub(crate) const SPAN_STATUS: &str =
 /// The metadata that a trace's session is kept in; the trace has a copy with an index.
 pub(crate) const SESSION: &str = "mlflow.trace.session";
 
-/// Compiles `expr`. Conditions on spans that stand beside each other under one AND are
-/// about one span. An assessment of a session counts for all its traces in `experiments`.
+/// Compiles `expr`. Conditions on spans that are joined by AND are about one span. An assessment of a session counts for all its traces in `experiments`.
 pub(crate) fn filter(expr: &Expr<TraceField>, experiments: &[ExperimentId]) -> StoreResult<Sql> {
-    let all = |parts: &[Expr<TraceField>]| {
+    let each = |parts: &[&Expr<TraceField>]| {
         parts.iter().map(|part| filter(part, experiments)).collect::<StoreResult<Vec<_>>>()
     };
     Ok(match expr {
-        Expr::And(parts) => {
-            let spans: Vec<_> = parts.iter().filter_map(on_span).collect();
-            let others: Vec<_> =
-                parts.iter().filter(|part| on_span(part).is_none()).cloned().collect();
-            let mut joined = all(&others)?;
+        Expr::And(_) => {
+            let parts = expr.joined_by_and();
+            let spans: Vec<_> = parts.iter().filter_map(|part| on_span(part)).collect();
+            let others: Vec<_> = parts.into_iter().filter(|part| on_span(part).is_none()).collect();
+            let mut joined = each(&others)?;
             if !spans.is_empty() {
                 joined.push(some_span(spans)?);
             }
             Sql::joined(joined, " AND ")
         }
-        Expr::Or(parts) => Sql::joined(all(parts)?, " OR "),
+        Expr::Or(parts) => Sql::joined(each(&parts.iter().collect::<Vec<_>>())?, " OR "),
         Expr::Not(inner) => {
             // A comparison with something absent is unknown; its negation holds.
             let mut sql = Sql::new("NOT coalesce(");

@@ -45,8 +45,8 @@ pub enum TraceField {
     Issue,
 }
 
-/// What a trace's spans are searched by. Conditions that are joined by AND, without
-/// parentheses around some of them, are about one and the same span.
+/// What a trace's spans are searched by. Conditions that are joined by AND are about one
+/// and the same span, in parentheses or not.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SpanField {
     /// `span.name`

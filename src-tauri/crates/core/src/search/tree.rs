@@ -270,16 +270,17 @@ impl<F> Expr<F> {
         }
     }
 
-    /// Joins two optional filters as if they were written side by side with AND: parts
-    /// of either that are joined by AND already stand beside those of the other.
-    pub fn beside(left: Option<Self>, right: Option<Self>) -> Option<Self> {
-        let parts = |side: Option<Self>| match side {
-            Some(Self::And(parts)) => parts,
-            one => one.into_iter().collect(),
-        };
-        let mut all = parts(left);
-        all.extend(parts(right));
-        if all.len() > 1 { Some(Self::And(all)) } else { all.pop() }
+    /// What must hold at the same time, however it is put in parentheses.
+    pub fn joined_by_and(&self) -> Vec<&Self> {
+        let mut found = Vec::new();
+        let mut left = vec![self];
+        while let Some(expr) = left.pop() {
+            match expr {
+                Self::And(parts) => left.extend(parts.iter().rev()),
+                other => found.push(other),
+            }
+        }
+        found
     }
 }
 

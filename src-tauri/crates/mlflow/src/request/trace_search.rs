@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// `POST 3.0 traces/search`.
 #[derive(Debug, Deserialize)]
 pub struct SearchTraces {
-    /// Required: where to look.
+    /// Where to look; none finds nothing.
     #[serde(default)]
     pub locations: List<TraceLocation>,
     /// MLflow's search language.

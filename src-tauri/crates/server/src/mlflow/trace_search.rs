@@ -5,7 +5,7 @@ use super::answer::{Answer, json};
 use super::call::Call;
 use super::experiments::experiment_ids;
 use axum::routing::{get, post};
-use branchline_core::{Page, Result, limits};
+use branchline_core::{ExperimentId, Page, Result, TraceAggregation, limits};
 use branchline_engine::{TraceMetricSearch, TraceSearch};
 use branchline_mlflow::explain::{missing, required_text};
 use branchline_mlflow::request::{
@@ -33,9 +33,6 @@ pub(super) fn table_v3() -> Table {
 }
 
 async fn search(Call { engine, actor, message }: Call<SearchTraces>) -> Answer {
-    if message.locations.0.is_empty() {
-        return Err(missing("locations").into());
-    }
     let search = TraceSearch {
         experiment_ids: message.experiments()?,
         filter: message.filter.unwrap_or_default(),
@@ -84,11 +81,11 @@ async fn correlation(Call { engine, actor, message }: Call<FilterCorrelation>) -
     json(&Wire(&counts))
 }
 
-fn some_experiments(ids: &[String]) -> Result<Vec<branchline_core::ExperimentId>> {
+fn some_experiments(ids: &[String]) -> Result<Vec<ExperimentId>> {
     if ids.is_empty() { Err(missing("experiment_ids")) } else { experiment_ids(ids) }
 }
 
-fn aggregations(wanted: &[Aggregation]) -> Result<Vec<branchline_core::TraceAggregation>> {
+fn aggregations(wanted: &[Aggregation]) -> Result<Vec<TraceAggregation>> {
     if wanted.is_empty() {
         return Err(missing("aggregations"));
     }

@@ -1,19 +1,15 @@
-"""`search_traces`: a table of the grammar, orders, paging, and the numbers over traces."""
+"""`search_traces`: a table of the grammar, orders, paging, and what is too large."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities.trace_metrics import AggregationType, MetricAggregation, MetricViewType
 from mlflow.exceptions import MlflowException
 
-import harness
 from conftest import point_mlflow_at
 from harness import Server
 from trace_table import T0, Table, fill, trace_id
@@ -163,6 +159,27 @@ REFUSED = [
 def test_what_the_grammar_refuses(table: Table, filter_string: str) -> None:
     with pytest.raises(MlflowException) as refused:
         table.search(filter_string)
+    assert refused.value.error_code == "INVALID_PARAMETER_VALUE", refused.value
+
+
+HOSTILE = {
+    "a pattern of 80,000 characters": "name LIKE '" + "%a" * 40_000 + "'",
+    "an expression that grows": "name RLIKE '" + "(a|b)" * 9000 + "'",
+    "a long list of prompts": "prompt IN (" + ",".join(["'a/1'"] * 9000) + ")",
+    "a long list of values": "feedback.a IN (" + ",".join(["'a'"] * 12_000) + ")",
+    "many comparisons": "name = 'x' AND " * 3000 + "name = 'y'",
+    "many parentheses": "(" * 5000 + "name = 'x'" + ")" * 5000,
+}
+
+
+@pytest.mark.branchline_only
+@pytest.mark.parametrize("filter_string", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_is_too_large_is_refused(table: Table, filter_string: str) -> None:
+    with pytest.raises(MlflowException) as refused:
+        table.search(filter_string)
+    assert refused.value.error_code == "INVALID_PARAMETER_VALUE", refused.value
+    with pytest.raises(MlflowException) as refused:
+        table.search(order_by=[f"tags.k{n}" for n in range(99)])
     assert refused.value.error_code == "INVALID_PARAMETER_VALUE", refused.value
 
 

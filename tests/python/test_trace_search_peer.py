@@ -66,8 +66,10 @@ def condition(random: random.Random) -> str:
     if kind == "span":
         return f"{random.choice(['span.name', 'span.type', 'span.status'])} {compared}"
     if kind == "attribute":
-        key = random.choice(["model", "question", "query", "nothing"])
-        return f"span.attributes.{key} LIKE '%{random.choice(['gpt', 'claude', 'sum', 'weather', 'what'])}%'"
+        # MLflow also finds what stands in another attribute: each is asked for its own words.
+        words = {"model": ["gpt", "gpt-4", "claude"], "question": ["sum", "what"], "query": ["weather", "sure"]}
+        key = random.choice(list(words))
+        return f"span.attributes.{key} LIKE '%{random.choice(words[key])}%'"
     if kind == "content":
         word = random.choice(["gpt", "weather", "Weather", "sum up", "root", "CHAIN"])
         return f"{random.choice(['span.content', 'trace.text'])} {random.choice(['LIKE', 'ILIKE'])} '%{word}%'"

@@ -49,7 +49,8 @@ fn milliseconds(text: &str) -> Option<i64> {
 pub(crate) fn rfc3339(ms: i64) -> String {
     let time = DateTime::from_timestamp_millis(ms).unwrap_or(DateTime::UNIX_EPOCH);
     // Whole seconds are written without a fraction, as protobuf does.
-    let form = if ms % 1000 == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
+    let whole = time.timestamp_subsec_millis() == 0;
+    let form = if whole { SecondsFormat::Secs } else { SecondsFormat::Millis };
     time.to_rfc3339_opts(form, true)
 }
 

@@ -29,7 +29,8 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
 pub(crate) fn pattern(text: &str) -> Result<Regex> {
     RegexBuilder::new(text).size_limit(MAX_PATTERN_BYTES).build().map_err(|error| {
         let reason = error.to_string();
-        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        let reason = reason.lines().last().unwrap_or_default();
+        let reason = reason.trim_start_matches("error: ").trim_end_matches('.');
         Error::invalid(format!("Invalid regular expression in the filter: {reason}."))
             .hint("Look-around and back-references are not supported.")
     })

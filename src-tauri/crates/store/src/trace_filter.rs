@@ -5,6 +5,7 @@ use crate::functions;
 use crate::query::{Sql, compare, compare_sql};
 use crate::run_search::in_experiments;
 use branchline_core::search::{Condition, Expr, Literal, Op, SpanField, TraceField};
+use branchline_core::trace::metadata::SESSION;
 use branchline_core::{ExperimentId, TraceState};
 use rusqlite::types::Value;
 
@@ -15,9 +16,6 @@ pub(crate) const STATE: &str = "CASE t.state WHEN 1 THEN 'OK' WHEN 2 THEN 'ERROR
 /// MLflow's names of a span's status.
 pub(crate) const SPAN_STATUS: &str =
     "CASE s.status WHEN 1 THEN 'OK' WHEN 2 THEN 'ERROR' ELSE 'UNSET' END";
-
-/// The metadata that a trace's session is kept in; the trace has a copy with an index.
-pub(crate) const SESSION: &str = "mlflow.trace.session";
 
 /// Compiles `expr`. Conditions on spans that are joined by AND are about one span. An assessment of a session counts for all its traces in `experiments`.
 pub(crate) fn filter(expr: &Expr<TraceField>, experiments: &[ExperimentId]) -> StoreResult<Sql> {

@@ -3,6 +3,7 @@
 use super::field::{Field, Path, Type};
 use super::print::Key;
 use crate::error::{Error, Result};
+use crate::trace::tag;
 use std::fmt;
 
 /// What traces can be searched by.
@@ -82,8 +83,6 @@ pub enum TraceMetricField {
     AssessmentType,
 }
 
-/// The tag that holds a trace's name.
-const NAME_TAG: &str = "mlflow.traceName";
 /// The tag that MLflow lists linked prompts in.
 const PROMPTS_TAG: &str = "mlflow.linkedPrompts";
 /// The metadata that holds the run a trace was made in.
@@ -92,7 +91,7 @@ const RUN_METADATA: &str = "mlflow.sourceRun";
 impl TraceField {
     /// What tag `key` is about.
     pub fn tag(key: &str) -> Self {
-        if key == NAME_TAG { Self::Name } else { Self::Tag(key.to_owned()) }
+        if key == tag::NAME { Self::Name } else { Self::Tag(key.to_owned()) }
     }
 
     /// What metadata `key` is about.

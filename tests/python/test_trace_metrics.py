@@ -31,7 +31,7 @@ def ask(server: Server, table: Table, view: str, metric: str, how: list[Any], **
     })
     assert answer.status_code in (200, 400), answer.text
     if answer.status_code == 400:
-        assert answer.json()["error_code"] == "INVALID_PARAMETER_VALUE"
+        assert answer.json()["error_code"] in ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
         return answer.json()["message"]
     points = answer.json().get("data_points", [])
     assert all(point["metric_name"] == metric for point in points)

@@ -443,3 +443,6 @@ CREATE TABLE trace_prompt (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX trace_prompt_by_version ON trace_prompt (name, version);
+
+CREATE INDEX assessment_of_session ON assessment (name, trace_id)
+    WHERE instr(metadata, '"mlflow.trace.session":') > 0;

@@ -4,6 +4,7 @@
 
 pub mod artifact_path;
 pub mod clock;
+pub mod correlation;
 pub mod entity;
 pub mod error;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod name;
 pub mod run_name;
 pub mod search;
 pub mod trace;
+pub mod trace_metric;
 
 pub use clock::{Clock, SystemClock};
 pub use entity::*;
@@ -22,4 +24,7 @@ pub use id::*;
 pub use trace::{
     Assessment, AssessmentError, AssessmentKind, Cost, Span, SpanStatus, SpanTotals, TokenUsage,
     Trace, TraceInfo, TraceState,
+};
+pub use trace_metric::{
+    TraceAggregation, TraceDimension, TraceMetric, TraceMetricPoint, TraceView,
 };

@@ -57,6 +57,8 @@ pub const INPUT_TAG_VALUE: usize = 500;
 pub const MAX_RESULTS: usize = 50_000;
 /// Most registered models that one page may ask for.
 pub const MAX_RESULTS_REGISTERED_MODELS: usize = 1000;
+/// Most traces that one page may ask for.
+pub const MAX_TRACE_RESULTS: usize = 500;
 /// Most model versions that one page may ask for.
 pub const MAX_RESULTS_MODEL_VERSIONS: usize = 200_000;
 

@@ -22,6 +22,7 @@ mod run_log;
 mod span;
 mod throttle;
 mod trace;
+mod trace_search;
 mod version_origin;
 
 pub use account::Credential;
@@ -39,6 +40,7 @@ pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
 pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};
+pub use trace_search::{TraceMetricSearch, TraceSearch};
 
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, User};

@@ -54,6 +54,12 @@ pub(crate) fn rfc3339(ms: i64) -> String {
     time.to_rfc3339_opts(form, true)
 }
 
+/// A time as Python writes it: `2023-11-14T22:13:20+00:00`.
+pub(crate) fn iso_utc(ms: i64) -> String {
+    let time = DateTime::from_timestamp_millis(ms).unwrap_or(DateTime::UNIX_EPOCH);
+    time.to_rfc3339_opts(SecondsFormat::Secs, false)
+}
+
 /// A duration as seconds: `0.162s`.
 pub(crate) fn seconds(ms: i64) -> String {
     let sign = if ms < 0 { "-" } else { "" };

@@ -1,6 +1,7 @@
 //! How connections are opened: every PRAGMA in one place, with its reason.
 
 use crate::error::StoreError;
+use crate::functions;
 use branchline_core::{Error, Result};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -57,5 +58,6 @@ const READER: &str = "
 fn prepare(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(128);
+    functions::register(connection)?;
     connection.execute_batch(pragmas)
 }

@@ -36,7 +36,23 @@ impl From<StoreError> for Error {
     }
 }
 
+/// What SQLite says of a question that is larger than its limits.
+const TOO_LARGE: [&str; 6] = [
+    "pattern too complex",
+    "too many SQL variables",
+    "too many terms in compound SELECT",
+    "tables in a join",
+    "tree is too large",
+    "A percentile of more than",
+];
+
 fn from_sqlite(error: rusqlite::Error) -> Error {
+    let words = error.to_string();
+    if TOO_LARGE.iter().any(|limit| words.contains(limit)) {
+        return Error::invalid("The filter, order or list is larger than the database can take.")
+            .hint("Ask for less at once: shorter lists and patterns, fewer keys to order by.")
+            .source(error);
+    }
     let (code, message, hint) = match error.sqlite_error_code() {
         Some(Sqlite::DiskFull) => (
             ErrorCode::StorageFull,

@@ -45,7 +45,8 @@ impl Sql {
         self.text.push_str(text);
     }
 
-    fn joined(parts: Vec<Self>, separator: &str) -> Self {
+    /// `(a AND b)`; of nothing, nothing that SQL can read.
+    pub(crate) fn joined(parts: Vec<Self>, separator: &str) -> Self {
         let mut all = Self::new("(");
         for (i, part) in parts.into_iter().enumerate() {
             if i > 0 {
@@ -110,11 +111,19 @@ pub(crate) fn compare(column: &str, op: Op, literal: &Literal) -> Sql {
         Op::Le => Sql::with(format!("{column} <= ?"), [value()]),
         Op::Like => Sql::with(format!("{column} LIKE ?"), [value()]),
         Op::Ilike => Sql::with(format!("lower({column}) LIKE lower(?)"), [value()]),
+        Op::Rlike => Sql::with(format!("{column} REGEXP ?"), [value()]),
         Op::In => list(""),
         Op::NotIn => list("NOT "),
         Op::IsNull => Sql::new(format!("{column} IS NULL")),
         Op::IsNotNull => Sql::new(format!("{column} IS NOT NULL")),
     }
+}
+
+/// `column op literal` of a column that has values of its own.
+pub(crate) fn compare_sql(column: Sql, op: Op, literal: &Literal) -> Sql {
+    let mut sql = compare(&column.text, op, literal);
+    sql.values.splice(0..0, column.values);
+    sql
 }
 
 /// One part of the order: an expression that is never NULL.

@@ -22,19 +22,47 @@ pub(super) enum Type {
     Text(&'static str),
     /// A logged model's status.
     ModelStatus,
+    /// Text of a trace, which can also be matched by a regular expression.
+    TraceText(&'static str),
+    /// Milliseconds of a trace; MLflow reads digits in quotes as well.
+    TraceTime,
+    /// An assessment's value: the text of its JSON, or a number.
+    Assessment,
+    /// A prompt's version, `name/version`.
+    Prompt,
+    /// An issue's id.
+    Issue,
 }
 
 const NUMBER_OPS: [Op; 6] = [Op::Eq, Op::Ne, Op::Gt, Op::Ge, Op::Lt, Op::Le];
 const TEXT_OPS: [Op; 6] = [Op::Eq, Op::Ne, Op::Like, Op::Ilike, Op::In, Op::NotIn];
+const TRACE_TEXT_OPS: [Op; 7] = [Op::Eq, Op::Ne, Op::Like, Op::Ilike, Op::Rlike, Op::In, Op::NotIn];
+const ASSESSMENT_OPS: [Op; 11] = [
+    Op::Eq,
+    Op::Ne,
+    Op::Gt,
+    Op::Ge,
+    Op::Lt,
+    Op::Le,
+    Op::Like,
+    Op::Ilike,
+    Op::Rlike,
+    Op::In,
+    Op::NotIn,
+];
+const LINK_OPS: [Op; 2] = [Op::Eq, Op::In];
 const ID_OPS: [Op; 4] = [Op::Eq, Op::Ne, Op::In, Op::NotIn];
 
 impl Type {
     /// The comparisons that make sense; `IS NULL` always does.
     pub(super) fn ops(self) -> &'static [Op] {
         match self {
-            Self::Metric | Self::Time | Self::Whole => &NUMBER_OPS,
+            Self::Metric | Self::Time | Self::Whole | Self::TraceTime => &NUMBER_OPS,
             Self::ExperimentId => &ID_OPS,
             Self::Text(_) | Self::ModelStatus => &TEXT_OPS,
+            Self::TraceText(_) => &TRACE_TEXT_OPS,
+            Self::Assessment => &ASSESSMENT_OPS,
+            Self::Prompt | Self::Issue => &LINK_OPS,
         }
     }
 }
@@ -81,18 +109,18 @@ impl Path<'_> {
         }
     }
 
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         self.word.key.clone()
     }
 
-    fn unknown(&self, what: &str, valid: &str) -> Error {
+    pub(super) fn unknown(&self, what: &str, valid: &str) -> Error {
         Error::invalid(format!(
             "Invalid {what} key '{}' specified. Valid keys are '{{{valid}}}'",
             self.word.key
         ))
     }
 
-    fn no_aggregate(&self) -> Result<()> {
+    pub(super) fn no_aggregate(&self) -> Result<()> {
         match self.agg {
             None => Ok(()),
             Some(agg) => Err(Error::invalid(format!(

@@ -123,6 +123,10 @@ fn is_key(c: char) -> bool {
     is_word(c) || matches!(c, '.' | '-' | '/' | ':' | '$')
 }
 
+/// What stands between an entity and a key of its own, which may be quoted alone.
+const PATHS: [(&str, &str); 3] =
+    [("span", "attributes."), ("trace", "tag."), ("trace", "metadata.")];
+
 /// The number of characters before byte `byte`, which is what errors tell.
 pub(super) fn position(input: &str, byte: usize) -> usize {
     input.char_indices().take_while(|(index, _)| *index < byte).count()
@@ -300,14 +304,18 @@ impl Lexer<'_> {
             Some(c) if is_key(c) => {
                 let start = self.at;
                 self.skip(is_key);
-                let key = self.input[start..self.at].to_owned();
-                if matches!(self.peek(), Some('`' | '"' | '\'')) {
+                let mut key = self.input[start..self.at].to_owned();
+                let Some(quote @ ('`' | '"' | '\'')) = self.peek() else {
+                    return Ok(Kind::Word(Word { entity: Some(entity), key, quoted: false }));
+                };
+                if !PATHS.contains(&(entity.as_str(), key.as_str())) {
                     return Err(self.fail(format!(
                         "Invalid clause(s) in filter string: quote the whole key after '{}.', not a part of it.",
                         entity
                     )));
                 }
-                Ok(Kind::Word(Word { entity: Some(entity), key, quoted: false }))
+                key.push_str(&self.quoted(quote)?.raw);
+                Ok(Kind::Word(Word { entity: Some(entity), key, quoted: true }))
             }
             _ => Err(self.fail(format!(
                 "Invalid clause(s) in filter string: '{}.' names no key. A key with spaces is \

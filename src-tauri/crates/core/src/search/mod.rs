@@ -6,13 +6,14 @@
 //! all       = one { [AND] one }
 //! one       = NOT one | "(" any ")" | comparison
 //! comparison= field ( = | != | > | >= | < | <= | [NOT] LIKE | [NOT] ILIKE ) value
+//!           | field [NOT] RLIKE text
 //!           | field [NOT] IN "(" value { "," value } ")"
 //!           | field IS [NOT] NULL
 //! field     = [ entity "." ] key | ( min | max | mean | avg | count ) "(" metrics "." key ")"
 //! order     = field [ ASC | DESC ]
 //! ```
 //!
-//! MLflow itself knows only comparisons joined by AND; what it accepts means the same
+//! RLIKE is for traces only. MLflow itself knows only comparisons joined by AND; what it accepts means the same
 //! here. Ours are OR, NOT, parentheses, NOT LIKE, IN and IS NULL on every field that
 //! can have them, aggregates of a metric's history, unquoted keys with `/ - :`, and
 //! `E'…'`, a text in which a backslash escapes. Keywords have no case. Keys are quoted
@@ -26,6 +27,7 @@ mod lexer;
 mod order;
 mod parser;
 mod print;
+mod trace;
 mod tree;
 mod value;
 
@@ -35,9 +37,12 @@ mod entity_tests;
 mod property_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trace_tests;
 
 use crate::error::{Error, Result};
 
+pub use trace::{SpanField, TraceField, TraceMetricField};
 pub use tree::{
     Condition, DatasetAttribute, ExperimentField, Expr, Literal, LoggedModelField, MetricAgg,
     ModelVersionField, Op, Order, RegisteredModelField, RunAttribute, RunField,
@@ -115,6 +120,30 @@ pub fn parse_model_version_order(order_by: &[String]) -> Result<Vec<Order<ModelV
 /// # Errors
 /// `InvalidParameterValue` with the character at which reading stopped.
 pub fn parse_logged_model_filter(filter: &str) -> Result<Option<Expr<LoggedModelField>>> {
+    parser::parse_filter(filter)
+}
+
+/// Reads a filter over traces; `None` when it is blank.
+///
+/// # Errors
+/// `InvalidParameterValue` with the character at which reading stopped.
+pub fn parse_trace_filter(filter: &str) -> Result<Option<Expr<TraceField>>> {
+    parser::parse_filter(filter)
+}
+
+/// Reads an ordering of traces: by attributes, tags and metadata.
+///
+/// # Errors
+/// `InvalidParameterValue` on what cannot be read and on a field given twice.
+pub fn parse_trace_order(order_by: &[String]) -> Result<Vec<Order<TraceField>>> {
+    order::parse_order(order_by)
+}
+
+/// Reads a filter of trace metrics; `None` when it is blank.
+///
+/// # Errors
+/// `InvalidParameterValue` with the character at which reading stopped.
+pub fn parse_trace_metric_filter(filter: &str) -> Result<Option<Expr<TraceMetricField>>> {
     parser::parse_filter(filter)
 }
 

@@ -233,7 +233,7 @@ impl<'a> Parser<'a> {
         Ok(word)
     }
 
-    /// The operator, and whether a NOT stood before LIKE or ILIKE.
+    /// The operator, and whether a NOT stood before LIKE, ILIKE or RLIKE.
     fn operator(&mut self, kind: Type) -> Result<(Op, bool)> {
         let Some(token) = self.peek() else { return Err(self.stray()) };
         let text = self.text(token);
@@ -244,12 +244,14 @@ impl<'a> Parser<'a> {
             },
             (_, Some("LIKE")) => (Op::Like, 1, false),
             (_, Some("ILIKE")) => (Op::Ilike, 1, false),
+            (_, Some("RLIKE")) => (Op::Rlike, 1, false),
             (_, Some("IN")) => (Op::In, 1, false),
             (_, Some(first @ ("NOT" | "IS"))) => {
                 match (first, self.keyword_at(self.at + 1).as_deref()) {
                     ("NOT", Some("IN")) => (Op::NotIn, 2, false),
                     ("NOT", Some("LIKE")) => (Op::Like, 2, true),
                     ("NOT", Some("ILIKE")) => (Op::Ilike, 2, true),
+                    ("NOT", Some("RLIKE")) => (Op::Rlike, 2, true),
                     ("IS", Some("NULL")) => (Op::IsNull, 2, false),
                     ("IS", Some("NOT"))
                         if self.keyword_at(self.at + 2).as_deref() == Some("NULL") =>

@@ -49,6 +49,8 @@ pub enum Op {
     Like,
     /// `Like` regardless of case.
     Ilike,
+    /// A regular expression finds something in it.
+    Rlike,
     /// One of a list.
     In,
     /// None of a list; like `Ne` it needs the key to be there.
@@ -71,6 +73,7 @@ impl Op {
             Self::Le => "<=",
             Self::Like => "LIKE",
             Self::Ilike => "ILIKE",
+            Self::Rlike => "RLIKE",
             Self::In => "IN",
             Self::NotIn => "NOT IN",
             Self::IsNull => "IS NULL",
@@ -81,7 +84,7 @@ impl Op {
 
 /// What a field is compared with.
 ///
-/// Metrics always get a `Number`. Times and version numbers get an `Integer`, or a
+/// Metrics always get a `Number`, assessments one where a number stood without quotes. Times and version numbers get an `Integer`, or a
 /// `Number` where a time was written with a fraction or does not fit. Experiment ids
 /// get an `Integer`, in lists decimal texts. Everything else gets `Text`, or a `List`
 /// for `In` and `NotIn`. A run's status stays as it was written (MLflow compares it
@@ -265,6 +268,19 @@ impl<F> Expr<F> {
             (Some(left), Some(right)) => Some(Self::And(vec![left, right])),
             (left, right) => left.or(right),
         }
+    }
+
+    /// What must hold at the same time, however it is put in parentheses.
+    pub fn joined_by_and(&self) -> Vec<&Self> {
+        let mut found = Vec::new();
+        let mut left = vec![self];
+        while let Some(expr) = left.pop() {
+            match expr {
+                Self::And(parts) => left.extend(parts.iter().rev()),
+                other => found.push(other),
+            }
+        }
+        found
     }
 }
 

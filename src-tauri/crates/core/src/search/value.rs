@@ -23,7 +23,17 @@ pub(super) fn scalar(kind: Type, token: &Kind, text: &str, op: Op, bare: bool) -
             Kind::Number => experiment_id(text).map(Literal::Integer),
             _ => Err(not_quoted("attributes", text)),
         },
-        Type::Text(what) => written(what, token, text, bare).map(Literal::Text),
+        Type::Text(what) | Type::TraceText(what) => {
+            written(what, token, text, bare).map(Literal::Text)
+        }
+        Type::TraceTime => match token {
+            Kind::Number => whole_or_number(text),
+            Kind::Str(quoted) => whole_or_number(quoted.text(false).trim()),
+            _ => Err(not_numeric("numeric attribute", text)),
+        },
+        Type::Assessment => assessment(token, text, op),
+        Type::Prompt => prompt(written("prompt", token, text, bare)?).map(Literal::Text),
+        Type::Issue => written("issue", token, text, bare).map(Literal::Text),
         Type::ModelStatus => {
             let status = written("attributes", token, text, bare)?;
             let exact = matches!(op, Op::Eq | Op::Ne);
@@ -52,8 +62,35 @@ pub(super) fn checked_item(kind: Type, item: String) -> Result<String> {
     match kind {
         Type::ExperimentId => experiment_id(&item).map(|id| id.to_string()),
         Type::ModelStatus => Ok(model_status(item)),
+        Type::Prompt => prompt(item),
         _ => Ok(item),
     }
+}
+
+/// Greater and less compare numbers; the rest compares the text of the JSON, and `=` and
+/// `!=` also a number that stands without quotes (not MLflow's).
+fn assessment(token: &Kind, text: &str, op: Op) -> Result<Literal> {
+    match (op, token) {
+        (Op::Gt | Op::Ge | Op::Lt | Op::Le | Op::Eq | Op::Ne, Kind::Number) => {
+            number(text).map(Literal::Number)
+        }
+        (Op::Gt | Op::Ge | Op::Lt | Op::Le, _) => Err(Error::invalid(format!(
+            "Expected a numeric value for an assessment when using comparator '{}'. Got value {}",
+            op.as_str(),
+            excerpt(text)
+        ))),
+        _ => written("assessments", token, text, false).map(Literal::Text),
+    }
+}
+
+fn prompt(text: String) -> Result<String> {
+    if text.matches('/').count() == 1 {
+        return Ok(text);
+    }
+    Err(Error::invalid(format!(
+        "Invalid prompts filter value '{}'. Expected format: prompt = \"name/version\"",
+        excerpt(&text)
+    )))
 }
 
 fn written(what: &str, token: &Kind, text: &str, bare: bool) -> Result<String> {

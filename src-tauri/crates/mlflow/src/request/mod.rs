@@ -11,6 +11,7 @@ mod logged_models;
 mod metrics;
 mod registry;
 mod runs;
+mod trace_search;
 mod traces;
 
 pub use assessments::*;
@@ -22,6 +23,7 @@ pub use logged_models::*;
 pub use metrics::*;
 pub use registry::*;
 pub use runs::*;
+pub use trace_search::*;
 pub use traces::*;
 
 use crate::explain::missing;

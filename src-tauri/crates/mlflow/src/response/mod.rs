@@ -4,6 +4,7 @@
 mod object;
 mod points;
 mod registry;
+mod trace_metrics;
 mod traces;
 mod tracking;
 

@@ -18,6 +18,7 @@ mod model_versions;
 mod otlp;
 mod registered_models;
 mod runs;
+mod trace_search;
 mod traces;
 mod transfer;
 
@@ -52,7 +53,7 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// What stands under version 2.0.
-fn tables() -> [Table; 10] {
+fn tables() -> [Table; 11] {
     [
         experiments::table(),
         runs::table(),
@@ -64,12 +65,13 @@ fn tables() -> [Table; 10] {
         registered_models::table(),
         model_versions::table(),
         traces::table(),
+        trace_search::table(),
     ]
 }
 
 /// What stands under version 3.0.
-fn tables_v3() -> [Table; 3] {
-    [misc::table_v3(), traces::table_v3(), assessments::table_v3()]
+fn tables_v3() -> [Table; 4] {
+    [misc::table_v3(), traces::table_v3(), trace_search::table_v3(), assessments::table_v3()]
 }
 
 /// Clients take a 404 in JSON for a missing thing, and any other for a missing route.

@@ -6,15 +6,23 @@ pub mod artifact_path;
 pub mod clock;
 pub mod entity;
 pub mod error;
+pub mod evaluation;
 pub mod event;
 pub mod failpoint;
 pub mod id;
 pub mod limits;
 pub mod name;
 pub mod run_name;
+pub mod scorer;
 pub mod search;
+pub mod webhook;
 
 pub use clock::{Clock, SystemClock};
 pub use entity::*;
 pub use error::{Error, ErrorCode, Result};
+pub use evaluation::{
+    EvaluationDataset, EvaluationRecord, NewEvaluationRecord, RecordSource, RecordSourceKind,
+};
 pub use id::*;
+pub use scorer::{OnlineScoringConfig, ScorerVersion};
+pub use webhook::{Webhook, WebhookEvent, WebhookStatus};

@@ -7,6 +7,7 @@ pub mod artifacts;
 mod credential;
 mod database;
 mod dataset;
+mod evaluation;
 mod experiment;
 pub mod home;
 pub mod instance;
@@ -18,6 +19,7 @@ mod platform;
 mod registry;
 mod run;
 mod run_log;
+mod scorer;
 mod throttle;
 mod version_origin;
 
@@ -28,11 +30,13 @@ pub use branchline_store::{
     MetricSummary, MigrationStatus, QueryResult, Series, Topic,
 };
 pub use database::EngineStats;
+pub use evaluation::{EvaluationDatasetSearch, NewEvaluationDataset, UpsertCounts};
 pub use experiment::{ExperimentSearch, NewExperiment};
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
+pub use scorer::NewOnlineScoring;
 
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, User};

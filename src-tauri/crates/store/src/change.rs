@@ -17,6 +17,9 @@ pub(crate) enum Kind {
     RegisteredModel = 5,
     ModelVersion = 6,
     User = 7,
+    EvaluationDataset = 9,
+    Scorer = 10,
+    Webhook = 11,
 }
 
 /// What was done.

@@ -3,6 +3,7 @@
 //! the conversions here do that for what takes more than one step.
 
 mod batch;
+mod evaluation;
 mod experiments;
 mod files;
 mod inputs;
@@ -10,8 +11,10 @@ mod logged_models;
 mod metrics;
 mod registry;
 mod runs;
+mod scorers;
 
 pub use batch::{Batch, LogBatch, LogMetric, LogParam};
+pub use evaluation::*;
 pub use experiments::*;
 pub use files::*;
 pub use inputs::*;
@@ -19,6 +22,7 @@ pub use logged_models::*;
 pub use metrics::*;
 pub use registry::*;
 pub use runs::*;
+pub use scorers::*;
 
 use crate::explain::missing;
 use crate::scalar::{Int64, List};

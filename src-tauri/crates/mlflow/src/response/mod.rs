@@ -1,11 +1,13 @@
 //! What clients get back: the domain's own values, written as MLflow's messages
 //! straight into the answer, without a tree in between.
 
+mod evaluation;
 mod object;
 mod points;
 mod registry;
 mod tracking;
 
+pub use evaluation::{RecordPage, RegisteredScorer};
 pub use points::PointWriter;
 pub use tracking::{DatasetSummary, LoggedArtifacts};
 

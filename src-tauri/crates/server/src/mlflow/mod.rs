@@ -6,6 +6,7 @@ mod answer;
 mod artifacts;
 mod call;
 pub mod error;
+mod evaluation;
 mod experiments;
 mod files;
 mod inputs;
@@ -16,6 +17,7 @@ mod misc;
 mod model_versions;
 mod registered_models;
 mod runs;
+mod scorers;
 mod transfer;
 
 pub use error::MlflowError;
@@ -38,7 +40,7 @@ pub fn routes() -> Router<AppState> {
         for (path, methods) in tables().into_iter().flatten() {
             router = router.route(&format!("{surface}/2.0{path}"), methods);
         }
-        for (path, methods) in misc::table_v3() {
+        for (path, methods) in tables_v3().into_iter().flatten() {
             router = router.route(&format!("{surface}/3.0{path}"), methods);
         }
         for version in ["2.0", "3.0"] {
@@ -61,6 +63,11 @@ fn tables() -> [Table; 9] {
         registered_models::table(),
         model_versions::table(),
     ]
+}
+
+/// What stands under version 3.0.
+fn tables_v3() -> [Table; 3] {
+    [misc::table_v3(), evaluation::table_v3(), scorers::table_v3()]
 }
 
 /// Clients take a 404 in JSON for a missing thing, and any other for a missing route.

@@ -21,7 +21,9 @@ mod run;
 mod run_log;
 mod scorer;
 mod throttle;
+mod vault;
 mod version_origin;
+mod webhook;
 
 pub use account::Credential;
 pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
@@ -37,6 +39,7 @@ pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
 pub use scorer::NewOnlineScoring;
+pub use webhook::{Delivery, NewWebhook, OwedDeliveries, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, User};
@@ -75,6 +78,7 @@ struct Inner {
     durability: Durability,
     data_dir: PathBuf,
     credentials: credential::Credentials,
+    vault: vault::Vault,
     owner: OnceLock<i64>,
 }
 
@@ -97,6 +101,7 @@ impl Engine {
                 seed(tx, &artifact_root)
             })?;
         let root = options.artifacts_destination.unwrap_or_else(|| data_dir.join("artifacts"));
+        let vault = vault::Vault::new(data_dir.join("secrets"));
         let artifacts = Artifacts::new(root, options.allowed_roots, durability != Durability::Fast);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -107,6 +112,7 @@ impl Engine {
                 durability,
                 data_dir,
                 credentials: credential::Credentials::default(),
+                vault,
                 owner: OnceLock::new(),
             }),
         })

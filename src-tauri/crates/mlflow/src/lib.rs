@@ -18,7 +18,9 @@ pub mod scalar;
 pub mod source;
 
 pub use parse::{from_body, from_query};
-pub use response::{Empty, Listed, One, Paged, RecordPage, RegisteredScorer, Wire};
+pub use response::{
+    Empty, Listed, One, Paged, RecordPage, RegisteredScorer, WebhookTestResult, Wire,
+};
 
 /// The MLflow release whose semantics are followed; `/version` answers it.
 pub const MLFLOW_VERSION: &str = "3.17.2";

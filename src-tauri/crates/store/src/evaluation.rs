@@ -171,6 +171,24 @@ impl View<'_> {
     }
 }
 
+impl View<'_> {
+    /// How SQLite would answer a search: one line per step.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn explain_evaluation_datasets(
+        &self,
+        experiments: &[ExperimentId],
+    ) -> StoreResult<Vec<String>> {
+        let sql = select(experiments, None, &[])?.statement(None, 100);
+        let mut statement =
+            self.connection.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.text))?;
+        let rows = statement
+            .query_map(rusqlite::params_from_iter(sql.values), |row| row.get::<_, String>(3))?;
+        Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
+    }
+}
+
 fn select(
     experiments: &[ExperimentId],
     filter: Option<&Expr<EvaluationDatasetField>>,

@@ -28,6 +28,7 @@ mod scorer;
 mod series;
 mod syncer;
 mod tx;
+mod webhook;
 mod writer;
 
 pub use account::{AccountRow, SessionRow, TokenRow};
@@ -41,13 +42,14 @@ pub use experiment::{ExperimentKeys, ExperimentOverview, ExperimentRow, NewExper
 pub use logged_model::{LoggedModelOrder, LoggedModelQuery, ModelRow, NewModelRow};
 pub use metric::{HistoryCursor, MetricPoint, MetricSummary};
 pub use query::SearchPage;
-pub use registry::{NewVersionRow, RegisteredModelRow, VersionRow};
+pub use registry::{NewVersionRow, PROMPT_TAG, RegisteredModelRow, VersionRow};
 pub use run::RunRow;
 pub use run_search::RunQuery;
 pub use run_write::NewRunRow;
 pub use scorer::ScorerRow;
 pub use series::Series;
 pub use tx::{View, WriteTx};
+pub use webhook::{DeliveryRow, WebhookFields, WebhookRow};
 
 use branchline_core::event::{Cursor, Event};
 use branchline_core::{Clock, Error, Result};

@@ -12,6 +12,7 @@ mod metrics;
 mod registry;
 mod runs;
 mod scorers;
+mod webhooks;
 
 pub use batch::{Batch, LogBatch, LogMetric, LogParam};
 pub use evaluation::*;
@@ -23,6 +24,7 @@ pub use metrics::*;
 pub use registry::*;
 pub use runs::*;
 pub use scorers::*;
+pub use webhooks::*;
 
 use crate::explain::missing;
 use crate::scalar::{Int64, List};

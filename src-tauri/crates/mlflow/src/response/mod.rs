@@ -6,10 +6,12 @@ mod object;
 mod points;
 mod registry;
 mod tracking;
+mod webhooks;
 
 pub use evaluation::{RecordPage, RegisteredScorer};
 pub use points::PointWriter;
 pub use tracking::{DatasetSummary, LoggedArtifacts};
+pub use webhooks::WebhookTestResult;
 
 use branchline_core::Page;
 use object::Object;

@@ -19,6 +19,7 @@ mod registered_models;
 mod runs;
 mod scorers;
 mod transfer;
+mod webhooks;
 
 pub use error::MlflowError;
 
@@ -51,7 +52,7 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// What stands under version 2.0.
-fn tables() -> [Table; 9] {
+fn tables() -> [Table; 10] {
     [
         experiments::table(),
         runs::table(),
@@ -62,6 +63,7 @@ fn tables() -> [Table; 9] {
         logged_models::table(),
         registered_models::table(),
         model_versions::table(),
+        webhooks::table(),
     ]
 }
 

@@ -67,6 +67,11 @@ text_id! {
     AssessmentId
 }
 
+text_id! {
+    /// An evaluation dataset: `d-` and 32 hexadecimal digits.
+    EvaluationDatasetId
+}
+
 impl RunId {
     /// A new random run id.
     pub fn random() -> Self {
@@ -93,6 +98,23 @@ impl AssessmentId {
     pub fn random() -> Self {
         Self(format!("a-{}", uuid::Uuid::new_v4().simple()))
     }
+}
+
+impl EvaluationDatasetId {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(format!("d-{}", uuid::Uuid::new_v4().simple()))
+    }
+}
+
+/// A new random id of a record of an evaluation dataset: `dr-` and 32 hexadecimal digits.
+pub fn new_record_id() -> String {
+    format!("dr-{}", uuid::Uuid::new_v4().simple())
+}
+
+/// A new random UUID, as MLflow gives to scorers, webhooks and deliveries.
+pub fn new_uuid() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// A global, time-ordered identity (UUIDv7) for what MLflow only numbers.

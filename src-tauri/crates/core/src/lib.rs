@@ -7,20 +7,27 @@ pub mod clock;
 pub mod correlation;
 pub mod entity;
 pub mod error;
+pub mod evaluation;
 pub mod event;
 pub mod failpoint;
 pub mod id;
 pub mod limits;
 pub mod name;
 pub mod run_name;
+pub mod scorer;
 pub mod search;
 pub mod trace;
 pub mod trace_metric;
+pub mod webhook;
 
 pub use clock::{Clock, SystemClock};
 pub use entity::*;
 pub use error::{Error, ErrorCode, Result};
+pub use evaluation::{
+    EvaluationDataset, EvaluationRecord, NewEvaluationRecord, RecordSource, RecordSourceKind,
+};
 pub use id::*;
+pub use scorer::{OnlineScoringConfig, ScorerVersion};
 pub use trace::{
     Assessment, AssessmentError, AssessmentKind, Cost, Span, SpanStatus, SpanTotals, TokenUsage,
     Trace, TraceInfo, TraceState,
@@ -28,3 +35,4 @@ pub use trace::{
 pub use trace_metric::{
     TraceAggregation, TraceDimension, TraceMetric, TraceMetricPoint, TraceView,
 };
+pub use webhook::{Webhook, WebhookEvent, WebhookStatus};

@@ -53,6 +53,21 @@ pub const INPUT_TAG_KEY: usize = 255;
 /// Value of a dataset input's tag.
 pub const INPUT_TAG_VALUE: usize = 500;
 
+/// An evaluation dataset's name.
+pub const EVALUATION_DATASET_NAME: usize = 255;
+/// Key of an evaluation dataset's tag.
+pub const EVALUATION_TAG_KEY: usize = 255;
+/// Value of an evaluation dataset's tag.
+pub const EVALUATION_TAG_VALUE: usize = 100_000;
+/// A scorer's name.
+pub const SCORER_NAME: usize = 256;
+/// A webhook's address.
+pub const WEBHOOK_URL: usize = 2048;
+/// A webhook's description, and its secret.
+pub const WEBHOOK_TEXT: usize = 10_000;
+/// Most webhooks that one page may ask for.
+pub const MAX_RESULTS_WEBHOOKS: usize = 1000;
+
 /// Most experiments, runs or metric points that one page may ask for.
 pub const MAX_RESULTS: usize = 50_000;
 /// Most registered models that one page may ask for.

@@ -8,6 +8,7 @@ mod assessment;
 mod credential;
 mod database;
 mod dataset;
+mod evaluation;
 mod experiment;
 pub mod home;
 pub mod instance;
@@ -19,11 +20,14 @@ mod platform;
 mod registry;
 mod run;
 mod run_log;
+mod scorer;
 mod span;
 mod throttle;
 mod trace;
 mod trace_search;
+mod vault;
 mod version_origin;
+mod webhook;
 
 pub use account::Credential;
 pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
@@ -33,14 +37,17 @@ pub use branchline_store::{
     MetricSummary, MigrationStatus, QueryResult, Series, Topic,
 };
 pub use database::EngineStats;
+pub use evaluation::{EvaluationDatasetSearch, NewEvaluationDataset, UpsertCounts};
 pub use experiment::{ExperimentSearch, NewExperiment};
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
+pub use scorer::NewOnlineScoring;
 pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};
 pub use trace_search::{TraceMetricSearch, TraceSearch};
+pub use webhook::{Delivery, NewWebhook, OwedDeliveries, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, User};
@@ -79,6 +86,7 @@ struct Inner {
     durability: Durability,
     data_dir: PathBuf,
     credentials: credential::Credentials,
+    vault: vault::Vault,
     owner: OnceLock<i64>,
 }
 
@@ -101,6 +109,7 @@ impl Engine {
                 seed(tx, &artifact_root)
             })?;
         let root = options.artifacts_destination.unwrap_or_else(|| data_dir.join("artifacts"));
+        let vault = vault::Vault::new(data_dir.join("secrets"));
         let artifacts = Artifacts::new(root, options.allowed_roots, durability != Durability::Fast);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -111,6 +120,7 @@ impl Engine {
                 durability,
                 data_dir,
                 credentials: credential::Credentials::default(),
+                vault,
                 owner: OnceLock::new(),
             }),
         })

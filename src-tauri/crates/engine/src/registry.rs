@@ -4,6 +4,7 @@
 use crate::Engine;
 use crate::experiment::{check_max_results, page};
 use crate::version_origin::{Origin, tell_logged_model};
+use crate::webhook::tell;
 use branchline_core::{
     Actor, Error, ModelId, ModelVersion, Page, RegisteredModel, Result, Tag, limits, name, search,
 };
@@ -84,6 +85,7 @@ impl Engine {
         self.durably(actor, move |tx, actor| {
             let description = new.description.as_deref();
             tx.insert_registered_model(actor, &new.name, description, &new.tags)?;
+            tell::model_created(tx, &new.name, description, &new.tags)?;
             tx.registered_model(&new.name)
         })
         .await
@@ -222,7 +224,8 @@ impl Engine {
         let name = name.to_owned();
         self.durably(actor, move |tx, actor| {
             let model = tx.registered_model_row(&name)?;
-            tx.set_registered_model_tag(actor, &model, &tag)
+            tx.set_registered_model_tag(actor, &model, &tag)?;
+            tell::tag_changed(tx, &model, None, &tag.key, Some(&tag.value))
         })
         .await
     }
@@ -240,7 +243,8 @@ impl Engine {
         let (name, key) = (name.to_owned(), key.to_owned());
         self.durably(actor, move |tx, actor| {
             let model = tx.registered_model_row(&name)?;
-            tx.delete_registered_model_tag(actor, &model, &key)
+            tx.delete_registered_model_tag(actor, &model, &key)?;
+            tell::tag_changed(tx, &model, None, &key, None)
         })
         .await
     }
@@ -259,8 +263,9 @@ impl Engine {
         name::check_alias(alias)?;
         let (name, alias) = (name.to_owned(), alias.to_owned());
         self.durably(actor, move |tx, actor| {
-            let version = tx.version_row(&name, version)?;
-            tx.set_alias(actor, &version, &alias)
+            let row = tx.version_row(&name, version)?;
+            tx.set_alias(actor, &row, &alias)?;
+            tell::alias_changed(tx, &row.model, &alias, Some(version))
         })
         .await
     }
@@ -273,7 +278,8 @@ impl Engine {
         let (name, alias) = (name.to_owned(), alias.to_owned());
         self.durably(actor, move |tx, actor| {
             let model = tx.registered_model_row(&name)?;
-            tx.delete_alias(actor, &model, &alias)
+            tx.delete_alias(actor, &model, &alias)?;
+            tell::alias_changed(tx, &model, &alias, None)
         })
         .await
     }
@@ -320,6 +326,15 @@ impl Engine {
             if let Some(id) = row.model_id {
                 tell_logged_model(tx, actor, &ModelId::new(id), &new.name, version)?;
             }
+            let made = tell::Made {
+                name: &new.name,
+                version,
+                source: row.source,
+                run_id: row.run_id,
+                description: row.description,
+                tags: row.tags,
+            };
+            tell::version_created(tx, &made)?;
             tx.model_version(&new.name, version)
         })
         .await
@@ -453,7 +468,8 @@ impl Engine {
         let name = name.to_owned();
         self.durably(actor, move |tx, actor| {
             let row = tx.version_row(&name, version)?;
-            tx.set_model_version_tag(actor, &row, &tag)
+            tx.set_model_version_tag(actor, &row, &tag)?;
+            tell::tag_changed(tx, &row.model, Some(version), &tag.key, Some(&tag.value))
         })
         .await
     }
@@ -472,7 +488,8 @@ impl Engine {
         let (name, key) = (name.to_owned(), key.to_owned());
         self.durably(actor, move |tx, actor| {
             let row = tx.version_row(&name, version)?;
-            tx.delete_model_version_tag(actor, &row, &key)
+            tx.delete_model_version_tag(actor, &row, &key)?;
+            tell::tag_changed(tx, &row.model, Some(version), &key, None)
         })
         .await
     }

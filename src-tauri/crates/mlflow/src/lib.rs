@@ -21,7 +21,9 @@ pub mod source;
 mod time;
 
 pub use parse::{from_body, from_query};
-pub use response::{Empty, Listed, One, Paged, Wire};
+pub use response::{
+    Empty, Listed, One, Paged, RecordPage, RegisteredScorer, WebhookTestResult, Wire,
+};
 
 /// The MLflow release whose semantics are followed; `/version` answers it.
 pub const MLFLOW_VERSION: &str = "3.17.2";

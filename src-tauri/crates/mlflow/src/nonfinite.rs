@@ -5,6 +5,16 @@ const TOKENS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
 /// Puts quotes around the bare words `NaN`, `Infinity` and `-Infinity` outside of
 /// strings; `None` when there is none.
 pub(crate) fn quote(json: &[u8]) -> Option<Vec<u8>> {
+    replace(json, |token| [b"\"", token, b"\""].concat())
+}
+
+/// Puts `null` in the place of those words, for JSON that is kept: nothing else says that
+/// a number is missing.
+pub(crate) fn blank(json: &[u8]) -> Option<Vec<u8>> {
+    replace(json, |_| b"null".to_vec())
+}
+
+fn replace(json: &[u8], with: impl Fn(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
     let mut quoted = Vec::new();
     let mut copied = 0;
     let mut at = 0;
@@ -13,9 +23,7 @@ pub(crate) fn quote(json: &[u8]) -> Option<Vec<u8>> {
             at = end_of_string(json, at);
         } else if let Some(token) = token_at(json, at) {
             quoted.extend_from_slice(&json[copied..at]);
-            quoted.push(b'"');
-            quoted.extend_from_slice(token);
-            quoted.push(b'"');
+            quoted.extend(with(token));
             at += token.len();
             copied = at;
         } else {
@@ -60,6 +68,12 @@ mod tests {
     fn bare_words_get_quotes() {
         check(r#"{"value":NaN}"#, Some(r#"{"value":"NaN"}"#));
         check("[Infinity, -Infinity,1]", Some(r#"["Infinity", "-Infinity",1]"#));
+    }
+
+    #[test]
+    fn what_is_kept_has_nothing_instead() {
+        let blanked = blank(br#"{"a":NaN,"b":"NaN"}"#).unwrap();
+        assert_eq!(String::from_utf8(blanked).unwrap(), r#"{"a":null,"b":"NaN"}"#);
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub use crate::platform::PortHolder;
 pub use error::HostError;
 
 use crate::config::Config;
-use crate::{ServerOptions, serve};
+use crate::{ServerOptions, WebhookRules, serve};
 use branchline_core::{Clock, Error, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
@@ -57,6 +57,8 @@ pub struct HostOptions {
     pub allowed_roots: Vec<PathBuf>,
     /// E-mail and password of the owner of an empty database.
     pub first_superuser: Option<(String, String)>,
+    /// Which webhooks are told, and how.
+    pub webhooks: WebhookRules,
     /// The program's version.
     pub version: String,
 }
@@ -92,6 +94,12 @@ impl HostOptions {
                 .transpose()?,
             allowed_roots,
             first_superuser: first_superuser(config)?,
+            webhooks: WebhookRules {
+                allowed_schemes: config.webhook_allowed_schemes.clone(),
+                allow_private_ips: config.webhook_allow_private_ips,
+                timeout: Duration::from_secs(u64::from(config.webhook_request_timeout.max(1))),
+                max_retries: config.webhook_request_max_retries,
+            },
             version: version.into(),
         })
     }
@@ -122,6 +130,7 @@ impl HostOptions {
             durability: self.durability.as_str().to_owned(),
             started_at,
             default_artifact_root: self.default_artifact_root.clone(),
+            webhooks: self.webhooks.clone(),
         }
     }
 }

@@ -22,11 +22,13 @@ pub mod platform;
 mod serve;
 pub mod state;
 mod ui;
+mod webhooks;
 
 pub use api::openapi_json;
 pub use branchline_mlflow::MLFLOW_VERSION;
 pub use serve::serve;
 pub use state::{AppState, ServerOptions};
+pub use webhooks::WebhookRules;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

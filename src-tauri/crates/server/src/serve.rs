@@ -46,6 +46,7 @@ pub async fn serve(
     let state = AppState::listening(engine, options, &addresses);
     let app = crate::routes(state.clone());
     let mut tasks = JoinSet::new();
+    tasks.spawn(crate::webhooks::run(state.clone()));
     let (accepted, mut incoming) = tokio::sync::mpsc::channel(64);
     for listener in listeners {
         tasks.spawn(accept(listener, accepted.clone()));

@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use crate::hosts::Hosts;
+use crate::webhooks::{Sender, WebhookRules};
 use branchline_core::{Actor, Clock, Result, SystemClock};
 use branchline_engine::Engine;
 use std::net::SocketAddr;
@@ -37,6 +38,8 @@ pub struct ServerOptions {
     pub started_at: i64,
     /// Where artifacts go when an experiment does not say, as `mlflow server` was told.
     pub default_artifact_root: Option<String>,
+    /// Which webhooks are told, and how.
+    pub webhooks: WebhookRules,
 }
 
 /// What every handler can reach; cheap to clone.
@@ -63,6 +66,8 @@ pub struct Shared {
     pub(crate) answers: crate::api::monitor::Answers,
     /// The size of all artifacts.
     pub(crate) artifact_size: crate::api::server::ArtifactSize,
+    /// Tells webhooks.
+    pub(crate) webhooks: Arc<Sender>,
     owner: RwLock<Option<Arc<Actor>>>,
 }
 
@@ -103,6 +108,7 @@ impl AppState {
             sockets: TaskTracker::new(),
             answers: crate::api::monitor::Answers::default(),
             artifact_size: crate::api::server::ArtifactSize::default(),
+            webhooks: Arc::new(Sender::new(options.webhooks.clone())),
             owner: RwLock::new(None),
         };
         Self { engine, options: Arc::new(options), shared: Arc::new(shared) }

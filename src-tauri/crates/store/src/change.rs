@@ -19,6 +19,9 @@ pub(crate) enum Kind {
     User = 7,
     /// A trace, its spans and its assessments. The tombstone's field is the trace's id.
     Trace = 8,
+    EvaluationDataset = 9,
+    Scorer = 10,
+    Webhook = 11,
 }
 
 /// What was done.

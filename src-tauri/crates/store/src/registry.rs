@@ -52,7 +52,7 @@ pub struct NewVersionRow<'a> {
 }
 
 /// Models with this tag are prompts, which share MLflow's name space.
-const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
+pub const PROMPT_TAG: &str = "mlflow.prompt.is_prompt";
 
 const MODEL: &str = "m.id, m.name, m.uid, m.description, m.created_at, m.updated_at, m.rev";
 const VERSION: &str =
@@ -158,6 +158,21 @@ impl View<'_> {
             .optional()?
             .ok_or_else(|| no_model(name))?;
         self.complete_registered(row, model)
+    }
+
+    /// Whether a registered model is a prompt.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn is_prompt(&self, model: &RegisteredModelRow) -> StoreResult<bool> {
+        let tag: Option<String> = self
+            .connection
+            .prepare_cached(
+                "SELECT value FROM registered_model_tag WHERE registered_model_id = ?1 AND key = ?2",
+            )?
+            .query_row(params![model.row, PROMPT_TAG], |row| row.get(0))
+            .optional()?;
+        Ok(tag.is_some_and(|value| value.eq_ignore_ascii_case("true")))
     }
 
     fn complete_registered(

@@ -129,3 +129,43 @@ async fn a_file_that_is_no_database_is_left_alone() {
     assert!(error.hint.is_some(), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
+
+#[tokio::test]
+async fn a_page_of_evaluation_datasets_needs_no_sort() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    for experiments in [vec![], vec![ExperimentId(1), ExperimentId(2)]] {
+        let plan = store.read(move |view| view.explain_evaluation_datasets(&experiments)).await;
+        let plan = plan.unwrap().join("\n");
+        assert!(plan.contains("evaluation_dataset_by_time"), "{plan}");
+        assert!(
+            !plan.contains("TEMP B-TREE"),
+            "the default order must come from the index: {plan}"
+        );
+    }
+}
+
+/// What every write to the registry asks, and what the worker asks after each.
+#[tokio::test]
+async fn webhooks_are_found_by_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    for (sql, index) in [
+        ("SELECT webhook_id FROM webhook_event WHERE entity = 'a' AND action = 'b'", "by_event"),
+        ("SELECT * FROM webhook_delivery WHERE due_at <= 5", "webhook_delivery_by_due"),
+        ("SELECT min(due_at) FROM webhook_delivery WHERE due_at > 5", "webhook_delivery_by_due"),
+        ("SELECT 1 FROM webhook_delivery WHERE webhook_id = 1", "webhook_delivery_by_webhook"),
+        (
+            "SELECT * FROM evaluation_record WHERE evaluation_dataset_id = 1 AND id > 5 ORDER BY id",
+            "evaluation_record_by_dataset",
+        ),
+    ] {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let plan: Vec<String> =
+            statement.query_map([], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+        let plan = plan.join("\n");
+        assert!(plan.contains(index), "{sql}: {plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+    }
+}

@@ -69,7 +69,7 @@ impl Type {
 
 /// The kinds of field that a filter names before the dot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Group {
+pub(super) enum Group {
     Metric,
     Param,
     Tag,
@@ -99,7 +99,7 @@ pub(super) struct Path<'a> {
 
 impl Path<'_> {
     /// The kind of field, if it is one of `allowed`.
-    fn group(&self, allowed: &[Group], names: &str) -> Result<Group> {
+    pub(super) fn group(&self, allowed: &[Group], names: &str) -> Result<Group> {
         let Some(entity) = &self.word.entity else { return Ok(Group::Attribute) };
         match Group::parse(entity) {
             Some(group) if allowed.contains(&group) => Ok(group),
@@ -217,8 +217,8 @@ fn run_attribute(path: &Path<'_>) -> Result<RunAttribute> {
 }
 
 /// Attributes and tags are all that experiments, registered models and versions have.
-const FEW: [Group; 2] = [Group::Attribute, Group::Tag];
-const FEW_NAMES: &str = "'attribute', 'tag'";
+pub(super) const FEW: [Group; 2] = [Group::Attribute, Group::Tag];
+pub(super) const FEW_NAMES: &str = "'attribute', 'tag'";
 
 impl Field for ExperimentField {
     fn resolve(path: &Path<'_>) -> Result<Self> {
@@ -257,7 +257,7 @@ impl Field for ExperimentField {
     }
 }
 
-fn no_tag_order() -> Error {
+pub(super) fn no_tag_order() -> Error {
     Error::invalid("Invalid order_by entity: tag")
 }
 

@@ -22,6 +22,7 @@
 //!
 //! Hostile input is bounded: length, nesting and the number of comparisons.
 
+mod evaluation;
 mod field;
 mod lexer;
 mod order;
@@ -42,6 +43,7 @@ mod trace_tests;
 
 use crate::error::{Error, Result};
 
+pub use evaluation::EvaluationDatasetField;
 pub use trace::{SpanField, TraceField, TraceMetricField};
 pub use tree::{
     Condition, DatasetAttribute, ExperimentField, Expr, Literal, LoggedModelField, MetricAgg,
@@ -145,6 +147,26 @@ pub fn parse_trace_order(order_by: &[String]) -> Result<Vec<Order<TraceField>>> 
 /// `InvalidParameterValue` with the character at which reading stopped.
 pub fn parse_trace_metric_filter(filter: &str) -> Result<Option<Expr<TraceMetricField>>> {
     parser::parse_filter(filter)
+}
+
+/// Reads a filter over evaluation datasets; `None` when it is blank.
+///
+/// # Errors
+/// `InvalidParameterValue` with the character at which reading stopped.
+pub fn parse_evaluation_dataset_filter(
+    filter: &str,
+) -> Result<Option<Expr<EvaluationDatasetField>>> {
+    parser::parse_filter(filter)
+}
+
+/// Reads an ordering of evaluation datasets, by attributes only.
+///
+/// # Errors
+/// `InvalidParameterValue` on what cannot be read and on a field given twice.
+pub fn parse_evaluation_dataset_order(
+    order_by: &[String],
+) -> Result<Vec<Order<EvaluationDatasetField>>> {
+    order::parse_order(order_by)
 }
 
 /// Finds what an `order_by` object of a logged-model search names: an attribute, or

@@ -4,6 +4,7 @@
 
 mod assessments;
 mod batch;
+mod evaluation;
 mod experiments;
 mod files;
 mod inputs;
@@ -11,11 +12,14 @@ mod logged_models;
 mod metrics;
 mod registry;
 mod runs;
+mod scorers;
 mod trace_search;
 mod traces;
+mod webhooks;
 
 pub use assessments::*;
 pub use batch::{Batch, LogBatch, LogMetric, LogParam};
+pub use evaluation::*;
 pub use experiments::*;
 pub use files::*;
 pub use inputs::*;
@@ -23,8 +27,10 @@ pub use logged_models::*;
 pub use metrics::*;
 pub use registry::*;
 pub use runs::*;
+pub use scorers::*;
 pub use trace_search::*;
 pub use traces::*;
+pub use webhooks::*;
 
 use crate::explain::missing;
 use crate::scalar::{Int64, List};

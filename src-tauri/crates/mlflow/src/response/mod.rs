@@ -1,16 +1,20 @@
 //! What clients get back: the domain's own values, written as MLflow's messages
 //! straight into the answer, without a tree in between.
 
+mod evaluation;
 mod object;
 mod points;
 mod registry;
 mod trace_metrics;
 mod traces;
 mod tracking;
+mod webhooks;
 
+pub use evaluation::{RecordPage, RegisteredScorer};
 pub use points::PointWriter;
 pub use traces::{InfoOnly, InfoV2};
 pub use tracking::{DatasetSummary, LoggedArtifacts};
+pub use webhooks::WebhookTestResult;
 
 use branchline_core::Page;
 use object::Object;

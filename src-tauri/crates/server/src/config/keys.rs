@@ -139,6 +139,29 @@ settings! {
     allowed_roots: Vec<PathBuf> = "",
         "artifacts.allowed_roots", "BRANCHLINE_ALLOWED_ROOTS", "", [];
 
+    /// Schemes that the address of a webhook may have: `https`, and perhaps `http`.
+    webhook_allowed_schemes: Vec<String> = "https",
+        "webhooks.allowed_schemes", "BRANCHLINE_WEBHOOK_ALLOWED_SCHEMES", "",
+        ["MLFLOW_WEBHOOK_ALLOWED_SCHEMES"];
+
+    /// Tell webhooks on this machine and in private networks too.
+    /// Whoever may make a webhook can then make the server call what only it can reach,
+    /// such as the services of a cloud: for trying things out.
+    webhook_allow_private_ips: bool = "false",
+        "webhooks.allow_private_ips", "BRANCHLINE_WEBHOOK_ALLOW_PRIVATE_IPS", "",
+        ["MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS"];
+
+    /// How many seconds a webhook has to answer.
+    webhook_request_timeout: u16 = "30",
+        "webhooks.request_timeout", "BRANCHLINE_WEBHOOK_REQUEST_TIMEOUT", "",
+        ["MLFLOW_WEBHOOK_REQUEST_TIMEOUT"];
+
+    /// How often a webhook that does not answer well is told again.
+    /// The waits double from one second, with up to one second of chance.
+    webhook_request_max_retries: usize = "3",
+        "webhooks.request_max_retries", "BRANCHLINE_WEBHOOK_REQUEST_MAX_RETRIES", "",
+        ["MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES"];
+
     /// How much is logged: error, warn, info, debug or trace.
     log_level: tracing::Level = "info",
         "log.level", "BRANCHLINE_LOG_LEVEL", "--log-level", [];

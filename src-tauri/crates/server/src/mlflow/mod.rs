@@ -7,6 +7,7 @@ mod artifacts;
 mod assessments;
 mod call;
 pub mod error;
+mod evaluation;
 mod experiments;
 mod files;
 mod inputs;
@@ -18,9 +19,11 @@ mod model_versions;
 mod otlp;
 mod registered_models;
 mod runs;
+mod scorers;
 mod trace_search;
 mod traces;
 mod transfer;
+mod webhooks;
 
 pub use error::MlflowError;
 
@@ -53,7 +56,7 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// What stands under version 2.0.
-fn tables() -> [Table; 11] {
+fn tables() -> [Table; 12] {
     [
         experiments::table(),
         runs::table(),
@@ -66,12 +69,20 @@ fn tables() -> [Table; 11] {
         model_versions::table(),
         traces::table(),
         trace_search::table(),
+        webhooks::table(),
     ]
 }
 
 /// What stands under version 3.0.
-fn tables_v3() -> [Table; 4] {
-    [misc::table_v3(), traces::table_v3(), trace_search::table_v3(), assessments::table_v3()]
+fn tables_v3() -> [Table; 6] {
+    [
+        misc::table_v3(),
+        traces::table_v3(),
+        trace_search::table_v3(),
+        assessments::table_v3(),
+        evaluation::table_v3(),
+        scorers::table_v3(),
+    ]
 }
 
 /// Clients take a 404 in JSON for a missing thing, and any other for a missing route.

@@ -8,7 +8,9 @@ mod credential;
 mod database;
 mod dataset;
 mod experiment;
+mod find;
 pub mod home;
+mod housekeeping;
 pub mod instance;
 mod live;
 mod logged_model;
@@ -19,20 +21,25 @@ mod registry;
 mod run;
 mod run_log;
 mod throttle;
+mod trash;
 mod version_origin;
 
 pub use account::Credential;
 pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
 pub use branchline_store::{
-    Change, Changes, DatasetUse, Durability, ExperimentKeys, ExperimentOverview, MetricPoint,
-    MetricSummary, MigrationStatus, QueryResult, Series, Topic,
+    Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview,
+    MetricPoint, MetricSummary, MigrationStatus, QueryResult, Series, TextHit, Topic, TrashItem,
+    TrashKind,
 };
 pub use database::EngineStats;
 pub use experiment::{ExperimentSearch, NewExperiment};
+pub use find::{Found, TextSearch};
+pub use housekeeping::Housekeeping;
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
+pub use trash::{Emptied, InTrash, TrashChoice, TrashPage};
 
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, User};

@@ -37,6 +37,8 @@ pub struct ServerOptions {
     pub started_at: i64,
     /// Where artifacts go when an experiment does not say, as `mlflow server` was told.
     pub default_artifact_root: Option<String>,
+    /// What lies longer in the trash goes for good; never when `None`.
+    pub trash_days: Option<u32>,
 }
 
 /// What every handler can reach; cheap to clone.

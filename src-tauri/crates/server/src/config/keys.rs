@@ -139,6 +139,11 @@ settings! {
     allowed_roots: Vec<PathBuf> = "",
         "artifacts.allowed_roots", "BRANCHLINE_ALLOWED_ROOTS", "", [];
 
+    /// Days after which what lies in the trash is removed for good.
+    /// 0: never; `branchline db gc` and the window's trash remove it when you say so.
+    trash_retention_days: u16 = "0",
+        "trash.retention_days", "BRANCHLINE_TRASH_RETENTION_DAYS", "", [];
+
     /// How much is logged: error, warn, info, debug or trace.
     log_level: tracing::Level = "info",
         "log.level", "BRANCHLINE_LOG_LEVEL", "--log-level", [];

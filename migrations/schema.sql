@@ -73,7 +73,7 @@ CREATE TABLE experiment (
     created_by        INTEGER REFERENCES user (id) ON DELETE SET NULL,
     origin_store      TEXT,
     origin_id         TEXT,
-    rev               INTEGER NOT NULL DEFAULT 0,
+    rev               INTEGER NOT NULL DEFAULT 0, deleted_at INTEGER,
     UNIQUE (workspace_id, name)
 ) STRICT;
 
@@ -193,7 +193,7 @@ CREATE TABLE logged_model (
     origin_store   TEXT,
     origin_id      TEXT,
     rev            INTEGER NOT NULL DEFAULT 0
-) STRICT;
+, deleted_at INTEGER) STRICT;
 
 CREATE INDEX logged_model_by_time ON logged_model (experiment_id, deleted, created_at DESC, model_id);
 
@@ -575,3 +575,50 @@ CREATE INDEX webhook_delivery_by_webhook ON webhook_delivery (webhook_id);
 
 CREATE INDEX assessment_of_session ON assessment (name, trace_id)
     WHERE instr(metadata, '"mlflow.trace.session":') > 0;
+CREATE VIRTUAL TABLE search_name USING fts5 (
+    name, content = '', contentless_delete = 1, tokenize = 'trigram', detail = none
+);
+
+CREATE TABLE 'search_name_data'(id INTEGER PRIMARY KEY, block BLOB);
+
+CREATE TABLE 'search_name_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+
+CREATE TABLE 'search_name_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER);
+
+CREATE TABLE 'search_name_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE search_text USING fts5 (
+    body, content = '', contentless_delete = 1, tokenize = 'trigram', detail = none
+);
+
+CREATE TABLE 'search_text_data'(id INTEGER PRIMARY KEY, block BLOB);
+
+CREATE TABLE 'search_text_idx'(segid, term, pgno, PRIMARY KEY(segid, term)) WITHOUT ROWID;
+
+CREATE TABLE 'search_text_docsize'(id INTEGER PRIMARY KEY, sz BLOB, origin INTEGER);
+
+CREATE TABLE 'search_text_config'(k PRIMARY KEY, v) WITHOUT ROWID;
+
+CREATE TABLE search_state (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    seq   INTEGER NOT NULL,
+    built INTEGER
+) STRICT;
+
+CREATE INDEX run_trash ON run (deleted_at) WHERE deleted = 1;
+
+CREATE INDEX logged_model_trash ON logged_model (deleted_at) WHERE deleted = 1;
+
+CREATE INDEX model_version_by_model ON model_version (model_id) WHERE model_id IS NOT NULL;
+
+CREATE INDEX run_dataset_by_dataset ON run_dataset (dataset_id);
+
+CREATE TABLE leftover (
+    id           INTEGER PRIMARY KEY,
+    run_row      INTEGER,
+    artifact_uri TEXT,
+    since        INTEGER NOT NULL,
+    CHECK ((run_row IS NULL) <> (artifact_uri IS NULL))
+) STRICT;
+
+CREATE INDEX run_recent ON run (deleted, start_time DESC, run_id, experiment_id);

@@ -210,12 +210,57 @@ test('the palette opens by keyboard and goes where it says', async () => {
   await page.waitForSelector(id('model-page'))
 })
 
+test('the palette finds a part of a param and marks it', async () => {
+  const { run } = await server.api.post('runs/create', { experiment_id: '0', run_name: 'palette run' })
+  const run_id = run.info.run_id
+  await server.api.post('runs/log-parameter', { run_id, key: 'optimizer', value: 'AdamW-fused' })
+  await open('/')
+  await page.waitForSelector(id('home-page'))
+  await page.keyboard.press('Control+k')
+  await page.locator(id('palette-input')).fill('damw-fu')
+  const entry = page.locator(id('palette-run'))
+  await entry.waitFor()
+  assert.equal(await entry.locator('mark').innerText(), 'damW-fu')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(`**/runs/${run_id}*`)
+})
+
+test('a deleted run is restored from the trash, then deleted for good after being asked', async () => {
+  const { run } = await server.api.post('runs/create', { experiment_id: '0', run_name: 'unwanted' })
+  const run_id = run.info.run_id
+  await server.api.post('runs/delete', { run_id })
+  await open('/trash')
+  const row = page.locator(`${id('trash-row')}[data-id="${run_id}"]`)
+  await row.locator(id('trash-pick')).check()
+  await page.locator(id('trash-restore')).click()
+  await row.waitFor({ state: 'detached' })
+  await server.api.post('runs/delete', { run_id })
+  await row.waitFor()
+  await row.locator(id('trash-menu')).click()
+  await page.locator(id('trash-item-delete')).click()
+  const dialog = page.locator(id('confirm-dialog'))
+  assert.match(await dialog.innerText(), /unwanted[\s\S]*1 run with .* of files/)
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  await row.locator(id('trash-menu')).click()
+  await page.locator(id('trash-item-delete')).click()
+  await page.locator(id('confirm')).click()
+  await row.waitFor({ state: 'detached' })
+})
+
+test('all runs stand in one table with their experiments', async () => {
+  const experiment = await server.api.experiment('far away')
+  const run = await server.api.run(experiment, 'newest of all', Date.now() + 60_000)
+  await open('/runs')
+  const row = page.locator(`${id('run-row')}[data-run-id="${run}"]`)
+  await row.getByText('far away', { exact: true }).waitFor()
+})
+
 test('pages pass WCAG AA in both themes', async () => {
   const axe = await readFile(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
   const found = []
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme })
-    for (const route of ['/', '/experiments', '/models', '/models/diabetes', '/settings']) {
+    for (const route of ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings']) {
       await open(route)
       await page.waitForLoadState('networkidle')
       await page.evaluate(axe)

@@ -53,6 +53,18 @@ export const router = createRouter({
       redirect: (to) => ({ name: 'run', params: { experimentId: '-', runId: to.params.runId } }),
     },
     {
+      path: '/runs',
+      name: 'runs',
+      component: () => import('./features/experiment/AllRunsPage.vue'),
+      meta: { title: 'All runs' },
+    },
+    {
+      path: '/trash',
+      name: 'trash',
+      component: () => import('./features/trash/TrashPage.vue'),
+      meta: { title: 'Trash' },
+    },
+    {
       path: '/models',
       name: 'models',
       component: () => import('./features/models/ModelsPage.vue'),

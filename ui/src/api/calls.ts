@@ -8,6 +8,8 @@ import type {
   RunPatch,
   RunSearch,
   SeriesQuery,
+  TrashKind,
+  TrashRef,
   View,
 } from './types'
 
@@ -57,6 +59,7 @@ export const restoreExperiment = (id: string) =>
 export const experimentKeys = (id: string) =>
   unwrap(client.GET('/api/v1/experiments/{id}/keys', by(id)))
 
+export const recentKeys = () => unwrap(client.GET('/api/v1/runs/keys'))
 export const searchRuns = (body: RunSearch, signal?: AbortSignal) =>
   unwrap(client.POST('/api/v1/runs/search', { body, signal }))
 export const run = (id: string) => unwrap(client.GET('/api/v1/runs/{id}', by(id)))
@@ -112,6 +115,13 @@ export const deleteAlias = (name: string, alias: string) =>
   unwrap(
     client.DELETE('/api/v1/models/{name}/aliases/{alias}', { params: { path: { name, alias } } }),
   )
+
+export const trash = (query: { kind: TrashKind; page_token?: string }) =>
+  unwrap(client.GET('/api/v1/trash', { params: { query } }))
+export const restoreTrash = (items: TrashRef[]) =>
+  unwrap(client.POST('/api/v1/trash/restore', { body: { items } }))
+export const emptyTrash = (body: { items?: TrashRef[]; all?: boolean; dry_run: boolean }) =>
+  unwrap(client.POST('/api/v1/trash/delete', { body }))
 
 export const backupDatabase = (path: string) =>
   unwrap(client.POST('/api/v1/db/backup', { body: { path } }))

@@ -14,5 +14,6 @@ export const keys = {
   homeRuns: (which: string) => ['home-runs', which] as const,
   models: ['models'] as const,
   model: (name: string) => ['model', name] as const,
+  trash: ['trash'] as const,
   connect: ['connect'] as const,
 }

@@ -69,6 +69,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/db/reindex": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the index of words anew. */
+        post: operations["rebuild_index"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/db/status": {
         parameters: {
             query?: never;
@@ -425,6 +442,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the metric, param and tag names of the newest runs of all experiments, for columns
+         *     and completion.
+         */
+        get: operations["list_run_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/search": {
         parameters: {
             query?: never;
@@ -556,7 +593,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Finds experiments, runs and registered models by a part of their name. */
+        /**
+         * Finds experiments, runs and registered models by words in their names, tags, params and
+         *     notes.
+         */
         get: operations["search"];
         put?: never;
         post?: never;
@@ -669,6 +709,57 @@ export interface paths {
         post?: never;
         /** Revokes a token at once. */
         delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what lies in the trash. */
+        get: operations["list_trash"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes for good what lies in the trash. For administrators. */
+        post: operations["empty_trash"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trash/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings things back from the trash; an experiment with all its runs. */
+        post: operations["restore_trash"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -837,6 +928,61 @@ export interface components {
             /** @description JSON as text. */
             profile?: string | null;
         };
+        /** @description What went, or would go. */
+        EmptiedTrash: {
+            dry_run: boolean;
+            /** Format: int64 */
+            experiments: number;
+            /**
+             * Format: int64
+             * @description Those of the experiments among them.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Without those of the experiments.
+             */
+            logged_models: number;
+            /**
+             * Format: int64
+             * @description Bytes of the database, estimated. The file keeps its size and uses them again.
+             */
+            database_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of files.
+             */
+            artifact_bytes: number;
+            /**
+             * Format: int64
+             * @description Registered model versions whose files go.
+             */
+            versions: number;
+            /**
+             * Format: int64
+             * @description Things that stay because registered model versions were made from them.
+             */
+            kept: number;
+            /**
+             * Format: int64
+             * @description Things whose files a client keeps elsewhere: those stay where they are.
+             */
+            elsewhere: number;
+        };
+        /** @description What is to go: `items`, or `all`. */
+        EmptyTrash: {
+            /** @description These; at most 1000. */
+            items?: components["schemas"]["TrashRef"][] | null;
+            /** @description Everything in the trash, but for what registered model versions were made from. */
+            all?: boolean;
+            /**
+             * Format: date-time
+             * @description With `all`: only what was deleted before.
+             */
+            before?: string | null;
+            /** @description Only tell what would go. */
+            dry_run?: boolean;
+        };
         /** @description Environment variables that MLflow's client reads. */
         Environment: {
             MLFLOW_TRACKING_URI: string;
@@ -953,6 +1099,14 @@ export interface components {
              * @description Milliseconds UTC.
              */
             timestamp: number;
+            min?: components["schemas"]["Number"] | null;
+            max?: components["schemas"]["Number"] | null;
+            mean?: components["schemas"]["Number"] | null;
+            /**
+             * Format: int64
+             * @description How many points there are; only told when asked for.
+             */
+            count?: number | null;
         };
         /** @description A run's metrics. */
         MetricSummaries: {
@@ -1132,6 +1286,16 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
+        /** @description What to bring back. */
+        RestoreTrash: {
+            /** @description At most 1000. */
+            items: components["schemas"]["TrashRef"][];
+        };
+        /** @description What came back. */
+        RestoredTrash: {
+            /** @description What was not in the trash any more is not counted. */
+            restored: number;
+        };
         /** @description One run with all that is current about it. */
         Run: {
             run_id: string;
@@ -1201,6 +1365,23 @@ export interface components {
          * @enum {string}
          */
         Scope: "read" | "log" | "admin";
+        /** @description A place that holds some of the words. */
+        SearchMatch: {
+            /** @description `name`, `param`, `tag`, `note`, or `version <number>` for its description. */
+            field: string;
+            /**
+             * @description The text around the words, cut into what is a word that was looked for and what is
+             *     not.
+             */
+            parts: components["schemas"]["SearchPart"][];
+        };
+        /** @description A piece of a text. */
+        SearchPart: {
+            /** @description As it stands there. */
+            text: string;
+            /** @description It is one of the words. */
+            hit: boolean;
+        };
         /** @description One thing that was found. */
         SearchResult: {
             /**
@@ -1214,14 +1395,25 @@ export interface components {
             subtitle: string;
             /** @description Of a run. */
             experiment_id?: string | null;
+            /** @description Where the words are; the name first. */
+            matches: components["schemas"]["SearchMatch"][];
         };
         /** @description What was found. */
         SearchResults: {
+            /** @description By kind. Of each kind those with the words in their name come first, then the newest. */
             results: components["schemas"]["SearchResult"][];
+            /** @description Something that was just logged may still be missing. */
+            indexing: boolean;
+            /**
+             * Format: double
+             * @description How long the search took.
+             */
+            elapsed_ms: number;
         };
         /** @description What to look for. */
         SearchRuns: {
-            experiment_ids: string[];
+            /** @description Every active experiment when absent. */
+            experiment_ids?: string[] | null;
             /** @description MLflow's search language, such as `metrics.loss < 0.1 AND params.lr = '0.01'`. */
             filter?: string;
             /** @description Such as `metrics.loss ASC`. */
@@ -1234,6 +1426,8 @@ export interface components {
              * @enum {string}
              */
             view?: "active" | "deleted" | "all";
+            /** @description Also tell the minimum, maximum, mean and count of each metric's points. */
+            aggregates?: boolean;
         };
         /** @description One line of a chart; the three arrays are of equal length. */
         Series: {
@@ -1360,6 +1554,66 @@ export interface components {
         /** @description The caller's tokens. */
         TokenList: {
             tokens: components["schemas"]["Token"][];
+        };
+        /** @description How much lies in the trash. */
+        TrashCounts: {
+            /** Format: int64 */
+            experiments: number;
+            /** Format: int64 */
+            runs: number;
+            /** Format: int64 */
+            logged_models: number;
+        };
+        /** @description A thing in the trash. */
+        TrashItem: {
+            kind: components["schemas"]["TrashKind"];
+            id: string;
+            name: string;
+            experiment_id: string;
+            experiment_name: string;
+            deleted_at: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Runs that go with an experiment.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Registered model versions that were made from it.
+             */
+            versions: number;
+            /**
+             * Format: int64
+             * @description An estimate.
+             */
+            database_bytes: number;
+            /**
+             * Format: int64
+             * @description Absent where the client keeps its files elsewhere.
+             */
+            artifact_bytes?: number | null;
+        };
+        /**
+         * @description What lies in the trash.
+         * @enum {string}
+         */
+        TrashKind: "experiment" | "run" | "logged_model";
+        /** @description A page of the trash. */
+        TrashList: {
+            /** @description Longest there last. */
+            items: components["schemas"]["TrashItem"][];
+            next_page_token?: string | null;
+            counts: components["schemas"]["TrashCounts"];
+            /**
+             * Format: int32
+             * @description What lies there longer goes for good; absent when nothing goes by itself.
+             */
+            retention_days?: number | null;
+        };
+        /** @description A thing, named. */
+        TrashRef: {
+            kind: components["schemas"]["TrashKind"];
+            id: string;
         };
         /** @description A person with an account. */
         User: {
@@ -1496,6 +1750,33 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SqlRows"];
                 };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    rebuild_index: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Made. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, and what to do about it. */
             default: {
@@ -2492,6 +2773,35 @@ export interface operations {
             };
         };
     };
+    list_run_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sorted names. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentKeys"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     search_runs: {
         parameters: {
             query?: never;
@@ -2794,8 +3104,15 @@ export interface operations {
     search: {
         parameters: {
             query?: {
-                /** @description A part of a name, in any case; or the beginning of a run's id. */
+                /**
+                 * @description Words or parts of words, all of which must be there, in any case; or the beginning
+                 *     of a run's id.
+                 */
                 q?: string;
+                /** @description Only this kind. */
+                kind?: "experiment" | "run" | "model";
+                /** @description Most results of each kind; 8 when not said, at most 100. */
+                each?: number;
             };
             header?: never;
             path?: never;
@@ -3077,6 +3394,107 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_trash: {
+        parameters: {
+            query: {
+                /** @description Which kind of things. */
+                kind: components["schemas"]["TrashKind"];
+                /** @description 100 when not said, at most 1000. */
+                max_results?: number;
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrashList"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    empty_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmptyTrash"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptiedTrash"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    restore_trash: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreTrash"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredTrash"];
+                };
             };
             /** @description What went wrong, and what to do about it. */
             default: {

@@ -6,7 +6,9 @@ import { paletteOpen, shortcutsOpen } from './panels'
 const GO: Record<string, string> = {
   h: '/',
   e: '/experiments',
+  r: '/runs',
   m: '/models',
+  t: '/trash',
   s: '/settings',
 }
 const CHORD_MS = 900

@@ -17,7 +17,7 @@ import { refDebounced } from '@vueuse/core'
 import { computed, ref, shallowRef, watch, type Component, type Ref } from 'vue'
 import { useRouter, type RouteLocationRaw } from 'vue-router'
 import * as api from '@/api/calls'
-import type { SearchResult } from '@/api/types'
+import type { SearchMatch, SearchResult } from '@/api/types'
 import { signOut } from '@/composables/session'
 import { themeChoice } from '@/composables/theme'
 import { attempt } from '@/composables/toasts'
@@ -31,6 +31,10 @@ export interface Entry {
   group: string
   title: string
   subtitle: string
+  /** The title, cut at the words that were looked for. */
+  titleParts?: SearchMatch['parts']
+  /** Another place that holds them. */
+  match?: SearchMatch
   icon: Component
   shortcut?: string
   act: () => void
@@ -45,6 +49,16 @@ function target(result: SearchResult): RouteLocationRaw {
   if (result.kind === 'model') return { name: 'model', params: { name: result.id } }
   const experimentId = result.experiment_id ?? '-'
   return { name: 'run', params: { experimentId, runId: result.id } }
+}
+
+/** The name with its marks; else the first other place that tells why it was found. */
+function marks(result: SearchResult): Pick<Entry, 'titleParts' | 'match'> {
+  const name = result.matches.find(({ field }) => field === 'name')
+  const match = result.matches.find(({ field }) => field !== 'name')
+  return {
+    ...(name ? { titleParts: name.parts } : {}),
+    ...(match ? { match } : {}),
+  }
 }
 
 /** What the palette offers: what the server finds, and commands. */
@@ -91,7 +105,9 @@ export function usePalette(open: Ref<boolean>) {
   const commands: Entry[] = [
     command('Go to Home', House, go('/'), 'g h'),
     command('Go to Experiments', ChartLine, go('/experiments'), 'g e'),
+    command('Go to All runs', CirclePlay, go('/runs'), 'g r'),
     command('Go to Models', Box, go('/models'), 'g m'),
+    command('Go to Trash', Trash2, go('/trash'), 'g t'),
     command('Go to Settings', Settings, go('/settings'), 'g s'),
     command('New experiment', Plus, go({ name: 'experiments', query: { new: '1' } })),
     command('New registered model', Plus, go({ name: 'models', query: { new: '1' } })),
@@ -118,6 +134,7 @@ export function usePalette(open: Ref<boolean>) {
       subtitle: result.subtitle ?? '',
       icon: ICONS[result.kind],
       act: go(target(result)),
+      ...marks(result),
     }))
     const q = text.value.trim()
     const matching = commands

@@ -201,6 +201,17 @@ pub(crate) enum DbAction {
     Migrate,
     /// Show the database's migrations and size.
     Status,
+    /// Remove for good what lies in the trash, files included.
+    Gc {
+        /// Only what was deleted longer ago than that: `30d`, `12h`; or before a date.
+        #[arg(long, value_name = "AGE")]
+        older_than: Option<String>,
+        /// Only tell what would go, and how many bytes.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Make the index of words that search uses anew.
+    Reindex,
     /// Read the database with SQL.
     Query {
         /// One statement that only reads.

@@ -6,12 +6,13 @@ use crate::args::Globals;
 use crate::failure::{Exit, Failure};
 use crate::time::rfc3339;
 use branchline_client::{
-    BackupDone, CheckDone, Client, DatabaseStatus, Migration, NewToken, QueryRows, Token,
+    BackupDone, CheckDone, Client, DatabaseStatus, EmptiedTrash, Migration, NewToken, QueryRows,
+    Token,
 };
 use branchline_core::{Actor, Error, Scope};
-use branchline_engine::Engine;
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
+use branchline_engine::{Engine, TrashChoice};
 use branchline_server::config::{Config, Overrides};
 use branchline_server::connect::Connection;
 use branchline_server::host::HostOptions;
@@ -218,6 +219,44 @@ impl Backend {
             }
             Self::Guest(client) => Ok(client.query(sql, limit).await?),
         }
+    }
+
+    pub(crate) async fn rebuild_index(&self) -> Result<(), Failure> {
+        match self {
+            Self::Owner(owner) => Ok(owner.engine.rebuild_index(&owner.actor).await?),
+            Self::Guest(client) => Ok(client.rebuild_index().await?),
+        }
+    }
+
+    /// Removes for good what is in the trash since before `before`, milliseconds UTC.
+    pub(crate) async fn empty_trash(
+        &self,
+        before: Option<i64>,
+        dry_run: bool,
+    ) -> Result<EmptiedTrash, Failure> {
+        let owner = match self {
+            Self::Owner(owner) => owner,
+            Self::Guest(client) => {
+                let before = before.map(rfc3339);
+                return Ok(client.empty_trash(before.as_deref(), dry_run).await?);
+            }
+        };
+        let choice = TrashChoice::All { before };
+        let gone = match dry_run {
+            true => owner.engine.plan_trash(&owner.actor, &choice).await?,
+            false => owner.engine.empty_trash(&owner.actor, &choice).await?,
+        };
+        Ok(EmptiedTrash {
+            dry_run,
+            experiments: gone.experiments,
+            runs: gone.runs,
+            logged_models: gone.models,
+            database_bytes: gone.database_bytes,
+            artifact_bytes: gone.artifact_bytes,
+            versions: gone.versions,
+            kept: gone.kept,
+            elsewhere: gone.elsewhere,
+        })
     }
 
     pub(crate) async fn status(&self) -> Result<DatabaseStatus, Failure> {

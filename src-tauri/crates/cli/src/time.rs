@@ -27,6 +27,16 @@ pub(crate) fn read(text: &str, now_ms: i64) -> Result<i64, String> {
     })
 }
 
+/// Reads a moment gone by: `30d` ago, or before a date, as [`read`] does.
+pub(crate) fn read_past(text: &str, now_ms: i64) -> Result<i64, String> {
+    let text = text.trim();
+    let now = DateTime::from_timestamp_millis(now_ms).unwrap_or(DateTime::<Utc>::MIN_UTC);
+    match after(text, now) {
+        Some(moment) => Ok(now_ms - (moment.timestamp_millis() - now_ms)),
+        None => read(text, now_ms),
+    }
+}
+
 fn after(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let unit = text.chars().last()?;
     let count: u32 = text.get(..text.len() - unit.len_utf8())?.parse().ok()?;
@@ -60,6 +70,13 @@ mod tests {
         check("1y", "2027-01-01T00:00:00.000Z");
         check("2027-01-31", "2027-01-31T00:00:00.000Z");
         check("2027-01-31T12:00:00+02:00", "2027-01-31T10:00:00.000Z");
+    }
+
+    #[test]
+    fn an_age_is_counted_back() {
+        assert_eq!(rfc3339(read_past("30d", NOW).unwrap()), "2025-12-02T00:00:00.000Z");
+        assert_eq!(rfc3339(read_past("2025-01-31", NOW).unwrap()), "2025-01-31T00:00:00.000Z");
+        assert!(read_past("soon", NOW).is_err());
     }
 
     #[test]

@@ -23,6 +23,29 @@ pub struct CheckDone {
     pub problems: Vec<String>,
 }
 
+/// What went for good, or would go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmptiedTrash {
+    /// Nothing went: this is what would.
+    pub dry_run: bool,
+    /// Experiments.
+    pub experiments: i64,
+    /// Runs, those of the experiments among them.
+    pub runs: i64,
+    /// Logged models, without those of the experiments.
+    pub logged_models: i64,
+    /// Bytes of the database, estimated; the file keeps its size and uses them again.
+    pub database_bytes: u64,
+    /// Bytes of files.
+    pub artifact_bytes: u64,
+    /// Registered model versions whose files go.
+    pub versions: i64,
+    /// Things that stay because registered model versions were made from them.
+    pub kept: i64,
+    /// Things whose files a client keeps elsewhere: those stay where they are.
+    pub elsewhere: i64,
+}
+
 /// Rows of a query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueryRows {
@@ -75,6 +98,24 @@ impl Client {
     /// See [`crate::ClientError`].
     pub async fn check_database(&self) -> Result<CheckDone> {
         self.get(&["db", "check"]).await
+    }
+
+    /// Makes the index of words anew.
+    ///
+    /// # Errors
+    /// See [`crate::ClientError`].
+    pub async fn rebuild_index(&self) -> Result<()> {
+        self.post_no_content(&["db", "reindex"]).await
+    }
+
+    /// Deletes for good what lies in the trash since before `before` (RFC 3339), or all of
+    /// it; with `dry_run` it only tells what would go.
+    ///
+    /// # Errors
+    /// See [`crate::ClientError`].
+    pub async fn empty_trash(&self, before: Option<&str>, dry_run: bool) -> Result<EmptiedTrash> {
+        let body = json!({ "all": true, "before": before, "dry_run": dry_run });
+        self.post(&["trash", "delete"], &body).await
     }
 
     /// Reads with SQL.

@@ -12,7 +12,7 @@ mod tracking;
 mod value;
 
 pub use account::{Connected, NewToken, Token, TokenList, User};
-pub use database::{BackupDone, CheckDone, DatabaseStatus, Migration, QueryRows};
+pub use database::{BackupDone, CheckDone, DatabaseStatus, EmptiedTrash, Migration, QueryRows};
 pub use error::{ClientError, Result};
 pub use registry::{Alias, ModelDetail, ModelPage, ModelVersion, RegisteredModel};
 pub use server::{LogLines, ServerInfo};
@@ -123,6 +123,10 @@ impl Client {
         body: &(impl Serialize + ?Sized),
     ) -> Result<T> {
         self.send(self.request(Method::PATCH, segments).json(body)).await
+    }
+
+    async fn post_no_content(&self, segments: &[&str]) -> Result<()> {
+        self.send_no_content(self.request(Method::POST, segments)).await
     }
 
     async fn delete(&self, segments: &[&str]) -> Result<()> {

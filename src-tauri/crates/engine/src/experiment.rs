@@ -173,6 +173,14 @@ impl Engine {
         .await
     }
 
+    /// Keys that the newest runs of all experiments use.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn recent_keys(&self, actor: &Actor) -> Result<ExperimentKeys> {
+        self.read(actor, move |view| view.recent_keys()).await
+    }
+
     /// Gives an active experiment another name.
     ///
     /// # Errors

@@ -10,7 +10,9 @@ mod database;
 mod dataset;
 mod evaluation;
 mod experiment;
+mod find;
 pub mod home;
+mod housekeeping;
 pub mod instance;
 mod live;
 mod logged_model;
@@ -25,6 +27,7 @@ mod span;
 mod throttle;
 mod trace;
 mod trace_search;
+mod trash;
 mod vault;
 mod version_origin;
 mod webhook;
@@ -33,12 +36,15 @@ pub use account::Credential;
 pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
-    Change, Changes, DatasetUse, Durability, ExperimentKeys, ExperimentOverview, MetricPoint,
-    MetricSummary, MigrationStatus, QueryResult, Series, Topic,
+    Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview,
+    MetricPoint, MetricSummary, MigrationStatus, QueryResult, Series, TextHit, Topic, TrashItem,
+    TrashKind,
 };
 pub use database::EngineStats;
 pub use evaluation::{EvaluationDatasetSearch, NewEvaluationDataset, UpsertCounts};
 pub use experiment::{ExperimentSearch, NewExperiment};
+pub use find::{Found, TextSearch};
+pub use housekeeping::Housekeeping;
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
@@ -47,6 +53,7 @@ pub use scorer::NewOnlineScoring;
 pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};
 pub use trace_search::{TraceMetricSearch, TraceSearch};
+pub use trash::{Emptied, InTrash, TrashChoice, TrashPage};
 pub use webhook::{Delivery, NewWebhook, OwedDeliveries, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};

@@ -119,6 +119,21 @@ impl Engine {
         let id = id.clone();
         self.read(actor, move |view| view.metric_summaries(&id)).await
     }
+
+    /// The same of many runs, in their order; nothing for one that is not there.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn metric_summaries_of(
+        &self,
+        actor: &Actor,
+        ids: Vec<RunId>,
+    ) -> Result<Vec<Vec<MetricSummary>>> {
+        self.read(actor, move |view| {
+            Ok(ids.iter().map(|id| view.metric_summaries(id).unwrap_or_default()).collect())
+        })
+        .await
+    }
 }
 
 fn metric(key: &str, point: MetricPoint) -> Metric {

@@ -43,6 +43,8 @@ pub struct RunUpdate {
 pub struct RunSearch {
     /// Where to look; none finds nothing.
     pub experiment_ids: Vec<ExperimentId>,
+    /// In every active experiment, whatever `experiment_ids` says.
+    pub everywhere: bool,
     /// MLflow's language and more; blank for all.
     pub filter: String,
     /// `key [ASC|DESC]`; then newest first.
@@ -59,6 +61,7 @@ impl RunSearch {
     fn parse(&self) -> Result<RunQuery> {
         Ok(RunQuery {
             experiments: self.experiment_ids.clone(),
+            everywhere: self.everywhere,
             filter: search::parse_run_filter(&self.filter)?,
             order: search::parse_run_order(&self.order_by)?,
             view: self.view,
@@ -169,6 +172,20 @@ impl Engine {
     /// The database's.
     pub async fn run_infos(&self, actor: &Actor, ids: Vec<RunId>) -> Result<Vec<RunInfo>> {
         self.read(actor, move |view| view.run_infos(&ids)).await
+    }
+
+    /// Active runs whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn runs_by_prefix(
+        &self,
+        actor: &Actor,
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<RunInfo>> {
+        let prefix = prefix.to_owned();
+        self.read(actor, move |view| view.runs_by_prefix(&prefix, limit)).await
     }
 
     /// Changes what is given of an active run.

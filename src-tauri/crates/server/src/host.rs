@@ -12,7 +12,7 @@ use crate::{ServerOptions, WebhookRules, serve};
 use branchline_core::{Clock, Error, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
-use branchline_engine::{Durability, Engine, EngineOptions};
+use branchline_engine::{Durability, Engine, EngineOptions, Housekeeping};
 use listen::Place;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +55,8 @@ pub struct HostOptions {
     pub artifacts_destination: Option<PathBuf>,
     /// Folders beside the data folder whose files may be shown.
     pub allowed_roots: Vec<PathBuf>,
+    /// What lies longer in the trash goes for good; never when `None`.
+    pub trash_days: Option<u32>,
     /// E-mail and password of the owner of an empty database.
     pub first_superuser: Option<(String, String)>,
     /// Which webhooks are told, and how.
@@ -93,6 +95,7 @@ impl HostOptions {
                 .map(absolute)
                 .transpose()?,
             allowed_roots,
+            trash_days: Some(u32::from(config.trash_retention_days)).filter(|days| *days > 0),
             first_superuser: first_superuser(config)?,
             webhooks: WebhookRules {
                 allowed_schemes: config.webhook_allowed_schemes.clone(),
@@ -131,6 +134,7 @@ impl HostOptions {
             started_at,
             default_artifact_root: self.default_artifact_root.clone(),
             webhooks: self.webhooks.clone(),
+            trash_days: self.trash_days,
         }
     }
 }
@@ -173,6 +177,7 @@ pub struct Host {
     stop: CancellationToken,
     ended: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
+    keeper: JoinHandle<()>,
     // Last, so that the folder is free only after everything else is gone.
     lock: OwnerLock,
 }
@@ -218,13 +223,25 @@ impl Host {
         let server_options = options.server_options(&secret, &url, started_at);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let server = spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
+        let house = Housekeeping { trash_days: options.trash_days };
+        let keeper = keep_house(engine.clone(), house, stop.clone());
         tracing::info!(
             server.url = %url,
             data.dir = %options.data_dir.root().display(),
             durability = options.durability.as_str(),
             "listening"
         );
-        Ok(Self { url, secret, engine, data_dir: options.data_dir, stop, ended, server, lock })
+        Ok(Self {
+            url,
+            secret,
+            engine,
+            data_dir: options.data_dir,
+            stop,
+            ended,
+            server,
+            keeper,
+            lock,
+        })
     }
 
     /// Where it answers, without a slash at the end.
@@ -268,6 +285,7 @@ impl Host {
         let abort = server.abort_handle();
         let outcome = tokio::time::timeout(LONGEST_DRAIN, server).await;
         abort.abort();
+        self.keeper.abort();
         self.engine.close().await;
         drop(self.lock);
         tracing::info!("closed");
@@ -323,6 +341,10 @@ fn spawn(
         let _ended = ended.drop_guard();
         serve(listeners, engine, options, stop.cancelled_owned()).await
     })
+}
+
+fn keep_house(engine: Engine, how: Housekeeping, stop: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move { engine.keep_house(how, stop.cancelled_owned()).await })
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -40,6 +40,8 @@ pub struct ServerOptions {
     pub default_artifact_root: Option<String>,
     /// Which webhooks are told, and how.
     pub webhooks: WebhookRules,
+    /// What lies longer in the trash goes for good; never when `None`.
+    pub trash_days: Option<u32>,
 }
 
 /// What every handler can reach; cheap to clone.

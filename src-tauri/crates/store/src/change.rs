@@ -95,10 +95,11 @@ pub(crate) fn last_seq(connection: &Connection) -> StoreResult<i64> {
     Ok(seq.unwrap_or(0))
 }
 
-/// Removes rows that are older than a week, tombstones excepted.
+/// Removes rows that are older than a week and in the index of words, tombstones excepted.
 pub(crate) fn trim(connection: &Connection, now: i64) -> StoreResult<()> {
     connection.execute(
-        "DELETE FROM change WHERE hlc < ?1 AND op <> ?2",
+        "DELETE FROM change WHERE hlc < ?1 AND op <> ?2
+         AND seq <= (SELECT seq FROM search_state)",
         params![(now - KEPT_MS) << 16, Op::Erase as i64],
     )?;
     Ok(())

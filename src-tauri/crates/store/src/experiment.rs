@@ -228,6 +228,24 @@ impl View<'_> {
         };
         Ok(ExperimentKeys { metrics: of("latest_metric")?, params: of("param")?, tags: of("tag")? })
     }
+
+    /// Keys that the newest thousand runs of all experiments use.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn recent_keys(&self) -> StoreResult<ExperimentKeys> {
+        let of = |table: &str| -> StoreResult<Vec<String>> {
+            let mut statement = self.connection.prepare_cached(&format!(
+                "SELECT text FROM name WHERE id IN
+                     (SELECT key FROM {table} WHERE run_id IN
+                          (SELECT id FROM run WHERE deleted = 0 ORDER BY start_time DESC LIMIT 1000))
+                 ORDER BY text"
+            ))?;
+            let keys = statement.query_map([], |row| row.get(0))?;
+            Ok(keys.collect::<rusqlite::Result<_>>()?)
+        };
+        Ok(ExperimentKeys { metrics: of("latest_metric")?, params: of("param")?, tags: of("tag")? })
+    }
 }
 
 fn missing(id: ExperimentId) -> Error {
@@ -432,8 +450,8 @@ impl WriteTx<'_> {
         deleted: bool,
     ) -> StoreResult<()> {
         self.connection
-            .prepare_cached("UPDATE experiment SET deleted = ?2 WHERE id = ?1")?
-            .execute(params![id.0, deleted])?;
+            .prepare_cached("UPDATE experiment SET deleted = ?2, deleted_at = ?3 WHERE id = ?1")?
+            .execute(params![id.0, deleted, deleted.then_some(self.now())])?;
         let deleted_at = deleted.then_some(self.now());
         self.connection
             .prepare_cached(

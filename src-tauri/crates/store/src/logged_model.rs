@@ -471,9 +471,25 @@ impl WriteTx<'_> {
         model: &ModelRow,
     ) -> StoreResult<()> {
         self.connection
-            .prepare_cached("UPDATE logged_model SET deleted = 1 WHERE id = ?1")?
-            .execute([model.row])?;
+            .prepare_cached("UPDATE logged_model SET deleted = 1, deleted_at = ?2 WHERE id = ?1")?
+            .execute(params![model.row, self.now()])?;
         self.model_changed(actor, id, model, None, Op::Delete)
+    }
+
+    /// Brings a deleted one back.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn restore_logged_model(
+        &mut self,
+        actor: &Actor,
+        id: &ModelId,
+        model: &ModelRow,
+    ) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("UPDATE logged_model SET deleted = 0, deleted_at = NULL WHERE id = ?1")?
+            .execute([model.row])?;
+        self.model_changed(actor, id, model, None, Op::Restore)
     }
 
     /// Sets tags.

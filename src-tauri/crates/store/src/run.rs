@@ -4,8 +4,8 @@ use crate::error::StoreResult;
 use crate::experiment::lifecycle;
 use crate::tx::View;
 use branchline_core::{
-    Dataset, DatasetInput, Error, ExperimentId, Metric, ModelId, ModelOutput, Param, Run, RunId,
-    RunInfo, RunStatus, Tag,
+    Dataset, DatasetInput, Error, ExperimentId, Metric, ModelId, ModelOutput, Run, RunId, RunInfo,
+    RunStatus, Tag,
 };
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -102,58 +102,11 @@ impl View<'_> {
     /// # Errors
     /// There is no such run.
     pub fn run(&self, id: &RunId) -> StoreResult<Run> {
-        let (row, info) = self.run_info_row(id)?;
-        self.complete_run(row, info)
+        let found = self.run_info_row(id)?;
+        self.complete_runs(vec![found])?.pop().ok_or_else(|| missing(id).into())
     }
 
-    pub(crate) fn complete_run(&self, row: i64, info: RunInfo) -> StoreResult<Run> {
-        Ok(Run {
-            info,
-            metrics: self.latest_metrics(row)?,
-            params: self
-                .interned_pairs("SELECT key, value FROM param WHERE run_id = ?1", row)?
-                .into_iter()
-                .map(|(key, value)| Param { key, value })
-                .collect(),
-            tags: self
-                .interned_pairs("SELECT key, value FROM tag WHERE run_id = ?1", row)?
-                .into_iter()
-                .map(|(key, value)| Tag { key, value })
-                .collect(),
-            dataset_inputs: self.dataset_inputs(row)?,
-            model_inputs: self.model_inputs(row)?,
-            model_outputs: self.model_outputs(row)?,
-        })
-    }
-
-    fn latest_metrics(&self, row: i64) -> StoreResult<Vec<Metric>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT key, value, is_nan, timestamp, step FROM latest_metric WHERE run_id = ?1",
-        )?;
-        let mut rows = statement.query([row])?;
-        let mut metrics = Vec::new();
-        while let Some(row) = rows.next()? {
-            let key = self.names.text(self.connection, row.get(0)?)?.to_string();
-            let value = number(row.get(1)?, row.get(2)?);
-            metrics.push(plain_metric(key, value, row.get(3)?, row.get(4)?));
-        }
-        metrics.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(metrics)
-    }
-
-    fn interned_pairs(&self, sql: &str, run: i64) -> StoreResult<Vec<(String, String)>> {
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query([run])?;
-        let mut pairs = Vec::new();
-        while let Some(row) = rows.next()? {
-            let key = self.names.text(self.connection, row.get(0)?)?;
-            pairs.push((key.to_string(), row.get(1)?));
-        }
-        pairs.sort_unstable();
-        Ok(pairs)
-    }
-
-    fn dataset_inputs(&self, run: i64) -> StoreResult<Vec<DatasetInput>> {
+    pub(crate) fn dataset_inputs(&self, run: i64) -> StoreResult<Vec<DatasetInput>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT d.id, d.name, d.digest, d.source_type, d.source, d.schema, d.profile
              FROM run_dataset rd JOIN dataset d ON d.id = rd.dataset_id WHERE rd.run_id = ?1",
@@ -183,7 +136,7 @@ impl View<'_> {
         Ok(tags.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn model_inputs(&self, run: i64) -> StoreResult<Vec<ModelId>> {
+    pub(crate) fn model_inputs(&self, run: i64) -> StoreResult<Vec<ModelId>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT model_id FROM run_model_input WHERE run_id = ?1")?;
@@ -191,7 +144,7 @@ impl View<'_> {
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn model_outputs(&self, run: i64) -> StoreResult<Vec<ModelOutput>> {
+    pub(crate) fn model_outputs(&self, run: i64) -> StoreResult<Vec<ModelOutput>> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT model_id, step FROM run_model_output WHERE run_id = ?1")?;
@@ -199,6 +152,22 @@ impl View<'_> {
             Ok(ModelOutput { model_id: ModelId::new(row.get::<_, String>(0)?), step: row.get(1)? })
         })?;
         Ok(outputs.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Active runs whose id begins with `prefix`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn runs_by_prefix(&self, prefix: &str, limit: usize) -> StoreResult<Vec<RunInfo>> {
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT {INFO} FROM run r JOIN experiment e ON e.id = r.experiment_id
+             WHERE r.run_id >= ?1 AND r.run_id < ?1 || '~' AND r.deleted = 0 AND e.deleted = 0
+             ORDER BY r.run_id LIMIT ?2"
+        ))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(params![prefix, limit], read_info)?;
+        let infos = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(infos.into_iter().map(|(_, info)| info).collect())
     }
 
     /// Names and experiments of runs, for lists that point to runs. Unknown ids are left out.

@@ -5,24 +5,42 @@ use crate::error::StoreResult;
 use crate::experiment::in_view;
 use crate::query::{self, SearchPage, Select, Sql, Term, never};
 use crate::run::{INFO, read_info};
+use crate::run_walk::{Walk, aggregate, metric_test};
 use crate::tx::View;
 use branchline_core::search::{
-    Condition, DatasetAttribute, Expr, Literal, MetricAgg, Op, Order, RunAttribute, RunField,
+    Condition, DatasetAttribute, Expr, Literal, Op, Order, RunAttribute, RunField,
 };
 use branchline_core::{ExperimentId, Run, RunStatus, ViewType};
 use rusqlite::types::Value;
 
 /// A question about runs, with its filter and order parsed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RunQuery {
     /// Where to look.
     pub experiments: Vec<ExperimentId>,
+    /// In every active experiment, whatever `experiments` says.
+    pub everywhere: bool,
     /// Which; `None` for all.
     pub filter: Option<Expr<RunField>>,
     /// In which order; then newest first, then by id.
     pub order: Vec<Order<RunField>>,
     /// Which lifecycles.
     pub view: ViewType,
+}
+
+impl RunQuery {
+    /// `column` is one of the experiments.
+    fn within(&self, column: &str) -> Sql {
+        match self.everywhere {
+            true => Sql::new(format!("{column} IN (SELECT id FROM experiment WHERE deleted = 0)")),
+            false => in_experiments(column, &self.experiments),
+        }
+    }
+
+    /// What no index of an experiment can answer in order.
+    fn is_wide(&self) -> bool {
+        self.everywhere || self.experiments.len() > 1
+    }
 }
 
 impl View<'_> {
@@ -39,9 +57,8 @@ impl View<'_> {
         let parts = self.run_selects(query)?;
         let question = query::fingerprint(&format!("{query:?}"));
         let page = self.page(&parts, question, token, max_results, &read_info)?;
-        let items = page.items.into_iter().map(|(row, info)| self.complete_run(row, info));
         Ok(SearchPage {
-            items: items.collect::<StoreResult<_>>()?,
+            items: self.complete_runs(page.items)?,
             next_page_token: page.next_page_token,
         })
     }
@@ -78,25 +95,29 @@ impl View<'_> {
     }
 
     fn run_filter(&self, query: &RunQuery) -> StoreResult<Vec<Sql>> {
-        let mut filter = vec![
-            in_experiments("r.experiment_id", &query.experiments),
-            in_view("r.deleted", query.view),
-        ];
-        if let Some(expr) = &query.filter {
-            filter.push(query::compile(expr, &mut |c| self.run_condition(c))?);
-        }
+        self.filter_of(query, "r.experiment_id")
+    }
+
+    fn filter_of(&self, query: &RunQuery, experiment: &str) -> StoreResult<Vec<Sql>> {
+        let mut filter = vec![query.within(experiment), in_view("r.deleted", query.view)];
+        filter.extend(self.condition_filter(query, Walk::Runs)?);
         Ok(filter)
+    }
+
+    fn condition_filter(&self, query: &RunQuery, walk: Walk<'_>) -> StoreResult<Option<Sql>> {
+        let compile = |expr| query::compile(expr, &mut |c| self.run_condition(c, walk));
+        query.filter.as_ref().map(compile).transpose()
     }
 
     /// One select, or three when a metric comes first in the order: runs whose value is a
     /// number, then NaN, then runs without it. Each walks an index.
     fn run_selects(&self, query: &RunQuery) -> StoreResult<Vec<Select>> {
-        let filter = self.run_filter(query)?;
         let mut source = Sql::new("run r");
         let mut rest = Vec::new();
         let (first, others) = match query.order.split_first() {
             Some((Order { field: RunField::Metric(key), ascending }, others)) => {
-                (self.names.id(self.connection, key)?.map(|id| (id, *ascending)), others)
+                let id = self.names.id(self.connection, key)?;
+                (id.map(|id| (key.as_str(), id, *ascending)), others)
             }
             _ => (None, query.order.as_slice()),
         };
@@ -105,31 +126,40 @@ impl View<'_> {
         }
         rest.push(Term::new("r.start_time", true));
         rest.push(Term::new("r.run_id", false));
-        let Some((key, ascending)) = first else {
+        let Some((key, id, ascending)) = first else {
+            let by_start = others.is_empty() && query.view != ViewType::All;
+            // The plus leaves only the index over all runs, newest first: the runs of many
+            // experiments need no sort, and a full page ends the walk.
+            let column =
+                if query.is_wide() && by_start { "+r.experiment_id" } else { "r.experiment_id" };
+            let filter = self.filter_of(query, column)?;
             return Ok(vec![Select { columns: INFO, source, filter, terms: rest }]);
         };
-        let band = |is_nan: i64, terms: Vec<Term>| {
+        let band = |is_nan: bool, terms: Vec<Term>| -> StoreResult<Select> {
             // CROSS JOIN keeps SQLite from starting at the runs.
             let mut from = Sql::new("latest_metric m CROSS JOIN ");
             from.push(source.clone());
-            let mut filter = filter.clone();
-            filter.push(in_experiments("m.experiment_id", &query.experiments));
-            filter.push(Sql::with(
-                "m.key = ? AND m.is_nan = ? AND r.id = m.run_id",
-                [key.into(), is_nan.into()],
-            ));
-            Select { columns: INFO, source: from, filter, terms }
+            let mut filter = vec![
+                query.within("m.experiment_id"),
+                Sql::with("m.key = ? AND m.is_nan = ?", [id.into(), i64::from(is_nan).into()]),
+            ];
+            // Before the run's own row is looked up: few entries get that far.
+            filter.extend(self.condition_filter(query, Walk::Metric { key, is_nan })?);
+            filter.push(Sql::new("r.id = m.run_id"));
+            filter.push(in_view("r.deleted", query.view));
+            Ok(Select { columns: INFO, source: from, filter, terms })
         };
         let mut by_value = vec![Term::new("m.value", !ascending)];
         by_value.extend(rest.iter().cloned());
-        let mut without = filter.clone();
+        let mut without = vec![query.within("r.experiment_id"), in_view("r.deleted", query.view)];
+        without.extend(self.condition_filter(query, Walk::Without { key })?);
         without.push(Sql::with(
             "NOT EXISTS (SELECT 1 FROM latest_metric m WHERE m.run_id = r.id AND m.key = ?)",
-            [key.into()],
+            [id.into()],
         ));
         let missing =
             Select { columns: INFO, source: source.clone(), filter: without, terms: rest.clone() };
-        Ok(vec![band(0, by_value), band(1, rest), missing])
+        Ok(vec![band(false, by_value)?, band(true, rest)?, missing])
     }
 
     /// The order's terms that never are NULL: present first, then NaN, then missing.
@@ -192,21 +222,23 @@ impl View<'_> {
         })
     }
 
-    fn run_condition(&self, condition: &Condition<RunField>) -> StoreResult<Sql> {
+    fn run_condition(&self, condition: &Condition<RunField>, walk: Walk<'_>) -> StoreResult<Sql> {
+        let test_text = |op, value: &Literal| query::compare("k.value", op, value);
         match &condition.field {
-            RunField::Metric(key) => self.keyed("latest_metric", key, condition, &metric_test),
+            RunField::Metric(key) | RunField::MetricAgg(_, key) if walk.is_along(key) => {
+                Ok(walk.test(condition))
+            }
+            RunField::Metric(key) => {
+                self.keyed("latest_metric", key, condition, walk, &metric_test)
+            }
             RunField::MetricAgg(agg, key) => {
                 let column = aggregate(*agg, "k");
-                self.keyed("latest_metric", key, condition, &|op, value| {
+                self.keyed("latest_metric", key, condition, walk, &|op, value| {
                     query::compare(&column, op, value)
                 })
             }
-            RunField::Param(key) => {
-                self.keyed("param", key, condition, &|op, v| query::compare("k.value", op, v))
-            }
-            RunField::Tag(key) => {
-                self.keyed("tag", key, condition, &|op, v| query::compare("k.value", op, v))
-            }
+            RunField::Param(key) => self.keyed("param", key, condition, walk, &test_text),
+            RunField::Tag(key) => self.keyed("tag", key, condition, walk, &test_text),
             RunField::Attribute(attribute) => Ok(attribute_test(*attribute, condition)),
             RunField::Dataset(attribute) => Ok(dataset_test(*attribute, condition)),
         }
@@ -218,13 +250,18 @@ impl View<'_> {
         table: &str,
         key: &str,
         condition: &Condition<RunField>,
+        walk: Walk<'_>,
         test: &dyn Fn(Op, &Literal) -> Sql,
     ) -> StoreResult<Sql> {
         let Some(id) = self.names.id(self.connection, key)? else {
             // No run has a key that was never written.
             return Ok(Sql::new(if condition.op == Op::IsNull { "1" } else { "0" }));
         };
-        let exists = format!("EXISTS (SELECT 1 FROM {table} k WHERE k.run_id = r.id AND k.key = ?");
+        let run = walk.run();
+        let exists = format!(
+            "{} (SELECT 1 FROM {table} k WHERE k.run_id = {run} AND k.key = ?",
+            walk.exists()
+        );
         Ok(match condition.op {
             Op::IsNull => Sql::with(format!("NOT {exists})"), [id.into()]),
             Op::IsNotNull => Sql::with(format!("{exists})"), [id.into()]),
@@ -238,32 +275,21 @@ impl View<'_> {
     }
 }
 
-/// NaN differs from every number, and compares with none.
-fn metric_test(op: Op, value: &Literal) -> Sql {
-    let mut sql = Sql::new(if op == Op::Ne { "(k.is_nan = 1 OR " } else { "(k.is_nan = 0 AND " });
-    sql.push(query::compare("k.value", op, value));
-    sql.push_str(")");
-    sql
-}
-
-fn aggregate(agg: MetricAgg, alias: &str) -> String {
-    match agg {
-        MetricAgg::Min => format!("{alias}.min_value"),
-        MetricAgg::Max => format!("{alias}.max_value"),
-        MetricAgg::Mean => {
-            format!("{alias}.sum_value / nullif({alias}.count - {alias}.nan_count, 0)")
-        }
-        MetricAgg::Count => format!("{alias}.count"),
-    }
-}
+/// More are handed over as one value: the statement stays the same, and small.
+const FEW_EXPERIMENTS: usize = 8;
 
 pub(crate) fn in_experiments(column: &str, ids: &[ExperimentId]) -> Sql {
     match ids {
         [] => never(),
         [id] => Sql::with(format!("{column} = ?"), [id.0.into()]),
-        ids => {
+        ids if ids.len() <= FEW_EXPERIMENTS => {
             let marks = vec!["?"; ids.len()].join(", ");
             Sql::with(format!("{column} IN ({marks})"), ids.iter().map(|id| Value::Integer(id.0)))
+        }
+        ids => {
+            let list: Vec<String> = ids.iter().map(|id| id.0.to_string()).collect();
+            let list = format!("[{}]", list.join(","));
+            Sql::with(format!("{column} IN (SELECT value FROM json_each(?))"), [list.into()])
         }
     }
 }

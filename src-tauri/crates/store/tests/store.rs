@@ -20,8 +20,14 @@ async fn with_names(store: &Store) {
 }
 
 async fn plan(store: &Store, filter: &str, order: &[&str]) -> String {
+    plan_in(store, &[1], filter, order).await
+}
+
+/// Everywhere when no experiment is given.
+async fn plan_in(store: &Store, experiments: &[i64], filter: &str, order: &[&str]) -> String {
     let query = RunQuery {
-        experiments: vec![ExperimentId(1)],
+        experiments: experiments.iter().copied().map(ExperimentId).collect(),
+        everywhere: experiments.is_empty(),
         filter: parse_run_filter(filter).unwrap(),
         order: parse_run_order(&order.iter().map(|o| (*o).to_owned()).collect::<Vec<_>>()).unwrap(),
         view: ViewType::ActiveOnly,
@@ -65,6 +71,40 @@ async fn a_metric_order_walks_that_metrics_index() {
             !plan.lines().any(|l| l == "USE TEMP B-TREE FOR ORDER BY" && first.contains("SCAN")),
             "{plan}"
         );
+    }
+}
+
+#[tokio::test]
+async fn what_the_filter_says_of_the_metric_in_the_order_bounds_the_walk() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    with_names(&store).await;
+    let plan = plan(&store, "metrics.m > 5 AND params.p = 'x'", &["metrics.m DESC"]).await;
+    let first = plan.lines().next().unwrap();
+    assert!(first.contains("(experiment_id=? AND key=? AND is_nan=? AND value>?)"), "{plan}");
+    assert!(
+        !plan.contains("latest_metric_by_value (experiment_id=? AND key=? AND is_nan=?)"),
+        "{plan}"
+    );
+    // The param is probed before the run's row, and the metric not again.
+    let place = |what: &str| plan.find(what).unwrap();
+    assert!(place("SEARCH k") < place("SEARCH r"), "{plan}");
+}
+
+#[tokio::test]
+async fn the_newest_runs_of_many_experiments_need_no_sort() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    with_names(&store).await;
+    let many: Vec<i64> = (0..1000).collect();
+    for experiments in [&[1, 2][..], &many, &[]] {
+        for filter in ["", "params.p = 'x' AND attributes.status = 'FINISHED'"] {
+            let plan = plan_in(&store, experiments, filter, &[]).await;
+            assert!(plan.contains("INDEX run_recent (deleted=?"), "{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+        let plan = plan_in(&store, experiments, "", &["metrics.m DESC"]).await;
+        assert!(plan.contains("SEARCH m USING COVERING INDEX latest_metric_by_value"), "{plan}");
     }
 }
 

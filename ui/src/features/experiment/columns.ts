@@ -3,7 +3,8 @@ import type { ExperimentKeys, Run } from '@/api/types'
 import { formatAgo, formatDuration, formatMetric, MISSING } from '@/lib/format'
 import { quoteKey } from '@/lib/filter'
 
-export type ColumnGroup = 'run' | 'params' | 'metrics' | 'tags'
+export type ColumnGroup = 'run' | 'params' | 'metrics' | 'aggregates' | 'tags'
+export type Aggregate = 'min' | 'max' | 'mean' | 'count'
 
 export interface Column {
   /** Stable: `params.alpha`, `duration`. */
@@ -14,6 +15,10 @@ export interface Column {
   width: number
   /** What sorting by it is called; undefined when the server cannot. */
   field: string | undefined
+  /** Of an aggregate: over which metric's history. */
+  of?: { aggregate: Aggregate; metric: string }
+  /** What it shows, where the run alone does not tell. */
+  text?: (run: Run) => string
 }
 
 const BUILT_IN: Column[] = [
@@ -22,6 +27,16 @@ const BUILT_IN: Column[] = [
   { id: 'duration', group: 'run', label: 'Time', numeric: true, width: 78, field: undefined },
   { id: 'user', group: 'run', label: 'User', numeric: false, width: 110, field: 'user_id' },
 ]
+
+/** Where runs of several experiments stand together. */
+export const EXPERIMENT_COLUMN: Column = {
+  id: 'experiment',
+  group: 'run',
+  label: 'Experiment',
+  numeric: false,
+  width: 160,
+  field: undefined,
+}
 
 /** Wide enough for its label in the header's small type, and for five digits. */
 const widthFor = (label: string, least: number) =>
@@ -38,11 +53,29 @@ function keyed(group: 'params' | 'metrics' | 'tags', key: string): Column {
   }
 }
 
+const AGGREGATES: Aggregate[] = ['min', 'max', 'mean', 'count']
+
+function aggregates(metric: string): Column[] {
+  return AGGREGATES.map((aggregate) => {
+    const label = `${aggregate}(${metric})`
+    return {
+      id: `${aggregate}.${metric}`,
+      group: 'aggregates',
+      label,
+      numeric: true,
+      width: widthFor(label, 88),
+      field: `${aggregate}(metrics.${quoteKey(metric)})`,
+      of: { aggregate, metric },
+    }
+  })
+}
+
 export function allColumns(keys: ExperimentKeys): Column[] {
   return [
     ...BUILT_IN,
     ...keys.params.map((key) => keyed('params', key)),
     ...keys.metrics.map((key) => keyed('metrics', key)),
+    ...keys.metrics.flatMap(aggregates),
     ...keys.tags.filter((key) => !key.startsWith('mlflow.')).map((key) => keyed('tags', key)),
   ]
 }
@@ -83,6 +116,11 @@ export function durationOf(run: Run, now: number): number | undefined {
 /** The text of a cell; status is drawn, not written, and is not asked for here. */
 export function cellText(column: Column, run: Run, now: number): string {
   const key = column.label
+  if (column.text) return column.text(run)
+  if (column.of) {
+    const value = run.metrics[column.of.metric]?.[column.of.aggregate]
+    return value == null ? MISSING : formatMetric(value, 4)
+  }
   if (column.group === 'params') return run.params[key] ?? MISSING
   if (column.group === 'metrics') return formatMetric(run.metrics[key]?.value, 4)
   if (column.group === 'tags') return run.tags[key] ?? ''

@@ -3,32 +3,42 @@ import { keys as cacheKeys } from '@/api/keys'
 import { queryClient } from '@/api/query'
 import type { ExperimentKeys, Run } from '@/api/types'
 import { isStrings, setPreference, usePreference } from '@/composables/preferences'
-import { allColumns, defaultColumns } from './columns'
+import { allColumns, defaultColumns, type Column } from './columns'
 
 /** The columns of one experiment: those that its keys allow, and those that are shown. */
-export function useColumns(experimentId: string, keys: Ref<ExperimentKeys>, rows: Ref<Run[]>) {
+export function useColumns(
+  experimentId: string,
+  keys: Ref<ExperimentKeys>,
+  rows: Ref<Run[]>,
+  before: Column[] = [],
+) {
+  const standard = (known: ExperimentKeys, list: readonly Run[]) => [
+    ...before.map(({ id }) => id),
+    ...defaultColumns(known, list),
+  ]
   const name = `experiment.${experimentId}.columns`
   const stored = usePreference<string[]>(name, [], isStrings)
-  const all = computed(() => allColumns(keys.value))
+  const all = computed(() => [...before, ...allColumns(keys.value)])
   // Decided once, by the first runs that are seen: columns do not jump while one reads.
   const first = shallowRef<string[]>()
   watch(
     [rows, keys],
     ([list, known]) => {
       const names = known.params.length + known.metrics.length
-      if (!first.value && list.length > 0 && names > 0) first.value = defaultColumns(known, list)
+      if (!first.value && list.length > 0 && names > 0) first.value = standard(known, list)
     },
     { immediate: true },
   )
   const chosen = computed({
-    get: () =>
-      stored.value.length > 0 ? stored.value : (first.value ?? defaultColumns(keys.value, [])),
+    get: () => (stored.value.length > 0 ? stored.value : (first.value ?? standard(keys.value, []))),
     set: (ids) => (stored.value = ids),
   })
   const visible = computed(() => {
     const wanted = new Set(chosen.value)
     return all.value.filter((column) => wanted.has(column.id))
   })
+
+  const needAggregates = computed(() => visible.value.some(({ of }) => of !== undefined))
 
   // A run brought a key that nobody knew: the list of keys is read again.
   const known = computed(() => new Set([...keys.value.metrics, ...keys.value.params]))
@@ -46,5 +56,5 @@ export function useColumns(experimentId: string, keys: Ref<ExperimentKeys>, rows
     }
   })
 
-  return { all, chosen, visible, reset: () => setPreference(name, null) }
+  return { all, chosen, visible, needAggregates, reset: () => setPreference(name, null) }
 }

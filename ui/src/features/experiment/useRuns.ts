@@ -13,7 +13,12 @@ export interface RunsQuery {
   filter: string
   order: string
   view: View
+  /** Minimum, maximum, mean and count of each metric too. */
+  aggregates: boolean
 }
+
+/** In the place of an experiment: all of them. */
+export const EVERYWHERE = 'all'
 
 export type RunsState = 'loading' | 'ready' | 'more' | 'done' | 'error'
 
@@ -57,7 +62,8 @@ export function useRuns(query: () => RunsQuery) {
 
   const nameOf = (q: RunsQuery) => JSON.stringify(q)
   const body = (max_results: number, page_token?: string) => ({
-    experiment_ids: [current.experimentId],
+    ...(current.experimentId === EVERYWHERE ? {} : { experiment_ids: [current.experimentId] }),
+    ...(current.aggregates ? { aggregates: true } : {}),
     filter: current.filter,
     order_by: current.order ? [current.order] : [],
     view: current.view,
@@ -191,7 +197,11 @@ export function useRuns(query: () => RunsQuery) {
   }
 
   watch(() => nameOf(query()), start, { immediate: true })
-  useTopics(() => [`experiment/${query().experimentId}`], {
+  const topic = () => {
+    const { experimentId } = query()
+    return experimentId === EVERYWHERE ? 'experiments' : `experiment/${experimentId}`
+  }
+  useTopics(() => [topic()], {
     onMessage: ({ data }) => changed((data as { run_ids?: string[] } | null)?.run_ids ?? []),
     onResync: () => void readFirst(rows.value.length <= SMALL),
   })

@@ -4,7 +4,9 @@ use crate::args::{Db, DbAction, Globals};
 use crate::backend::{Backend, data_dir};
 use crate::failure::{Done, Exit, Failure};
 use crate::output::{OK, Output, failed, table};
-use branchline_client::{DatabaseStatus, QueryRows};
+use crate::time::read_past;
+use branchline_client::{DatabaseStatus, EmptiedTrash, QueryRows};
+use branchline_core::{Clock, SystemClock};
 use branchline_engine::Engine;
 use branchline_engine::instance::OwnerLock;
 use serde::Serialize;
@@ -18,6 +20,10 @@ pub(crate) async fn run(globals: &Globals, args: Db, output: &Output) -> Done {
         DbAction::Check => check(globals, output).await,
         DbAction::Migrate => migrate(globals, output).await,
         DbAction::Status => status(globals, output).await,
+        DbAction::Gc { older_than, dry_run } => {
+            gc(globals, older_than.as_deref(), dry_run, output).await
+        }
+        DbAction::Reindex => reindex(globals, output).await,
         DbAction::Query { sql, limit } => {
             query(globals, &sql, usize::try_from(limit).unwrap_or(usize::MAX), output).await
         }
@@ -105,6 +111,53 @@ async fn status(globals: &Globals, output: &Output) -> Done {
     let status = backend.status().await?;
     backend.close().await;
     output.data(&status, status_text)?;
+    Ok(OK)
+}
+
+async fn gc(globals: &Globals, age: Option<&str>, dry_run: bool, output: &Output) -> Done {
+    let now = SystemClock.now_ms();
+    let before = age.map(|age| read_past(age, now)).transpose();
+    let before = before.map_err(|why| Failure::new(Exit::Usage, why))?;
+    let backend = existing(globals).await?;
+    let gone = backend.empty_trash(before, dry_run).await?;
+    backend.close().await;
+    output.data(&gone, gone_text)?;
+    match (gone.dry_run, gone.experiments + gone.runs + gone.logged_models) {
+        (_, 0) => output.remark("There is nothing to remove."),
+        (true, _) => output.remark("Nothing was removed: leave out --dry-run to do it."),
+        (false, _) => output.remark("The database keeps its size and uses the space again."),
+    }
+    if gone.kept > 0 {
+        output.remark(format!(
+            "{} stay in the trash because registered model versions were made from them.",
+            gone.kept
+        ));
+    }
+    if gone.elsewhere > 0 {
+        output.remark(format!(
+            "Files of {} stay where a client keeps them: this server cannot remove them.",
+            gone.elsewhere
+        ));
+    }
+    Ok(OK)
+}
+
+fn gone_text(gone: &EmptiedTrash) -> String {
+    format!(
+        "experiments\t{}\nruns\t{}\nlogged models\t{}\ndatabase\t{}\nartifacts\t{}\n",
+        gone.experiments,
+        gone.runs,
+        gone.logged_models,
+        size(gone.database_bytes),
+        size(gone.artifact_bytes)
+    )
+}
+
+async fn reindex(globals: &Globals, output: &Output) -> Done {
+    let backend = existing(globals).await?;
+    backend.rebuild_index().await?;
+    backend.close().await;
+    output.remark("The index of words was made anew.");
     Ok(OK)
 }
 

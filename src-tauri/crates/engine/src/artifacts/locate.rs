@@ -215,6 +215,21 @@ impl Target {
         }
     }
 
+    /// Deletes the base, and the folders up to the root that are empty without it.
+    pub(super) fn delete_with_empty_parents(&self) -> Result<()> {
+        let base = self.base();
+        self.delete()?;
+        let mut above = base.parent();
+        while let Some(folder) = above {
+            // A folder with something in it refuses, and a root stays.
+            if self.is_a_root(folder) || fs::remove_dir(folder).is_err() {
+                break;
+            }
+            above = folder.parent();
+        }
+        Ok(())
+    }
+
     fn is_a_root(&self, found: &Path) -> bool {
         match (found.canonicalize(), self.root.canonicalize()) {
             (Ok(found), Ok(root)) => root.starts_with(found),

@@ -115,6 +115,29 @@ impl Artifacts {
         blocking(move || target.delete()).await
     }
 
+    /// The bytes of all files in the folder that `uri` names; nothing when it is not there.
+    ///
+    /// # Errors
+    /// As [`Self::resolve_uri`], and when the disk fails.
+    pub async fn size(&self, uri: &str) -> Result<u64> {
+        let target = self.inner.target(uri, None)?;
+        blocking(move || {
+            let folder = target.locate()?;
+            if folder.exists() { disk::total_size(&folder) } else { Ok(0) }
+        })
+        .await
+    }
+
+    /// Removes the folder that `uri` names with all that is in it, and the folders above
+    /// that are empty then. What is not there is fine.
+    ///
+    /// # Errors
+    /// As [`Self::delete`].
+    pub async fn remove_location(&self, uri: &str) -> Result<()> {
+        let target = self.inner.target(uri, None)?;
+        blocking(move || target.delete_with_empty_parents()).await
+    }
+
     /// The bytes of all files under `mlflow-artifacts:/`.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! The engine on a real database in a temporary folder.
 
 mod durability;
+mod find;
 mod live;
 mod metrics;
 mod registry;
 mod runs;
 mod support;
 mod traces;
+mod trash;

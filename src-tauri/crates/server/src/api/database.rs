@@ -5,6 +5,7 @@ use crate::auth::Administrator;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
+use axum::http::StatusCode;
 use branchline_core::Error;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(check_database))
         .routes(routes!(query_database))
         .routes(routes!(database_status))
+        .routes(routes!(rebuild_index))
 }
 
 /// Where to write.
@@ -158,4 +160,19 @@ async fn database_status(
         store_uuid: state.engine.store_uuid().to_owned(),
         cursor: state.engine.cursor().to_string(),
     }))
+}
+
+/// Makes the index of words anew.
+#[utoipa::path(
+    post,
+    path = "/api/v1/db/reindex",
+    tag = "database",
+    responses((status = 204, description = "Made."), Failure)
+)]
+async fn rebuild_index(
+    State(state): State<AppState>,
+    Administrator(actor): Administrator,
+) -> ApiResult<StatusCode> {
+    state.engine.rebuild_index(&actor).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

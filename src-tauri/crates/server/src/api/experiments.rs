@@ -290,10 +290,16 @@ async fn restore_experiment(
 
 /// The names that runs of an experiment use.
 #[derive(Debug, Serialize, ToSchema)]
-struct ExperimentKeys {
+pub(super) struct ExperimentKeys {
     metrics: Vec<String>,
     params: Vec<String>,
     tags: Vec<String>,
+}
+
+impl From<branchline_engine::ExperimentKeys> for ExperimentKeys {
+    fn from(keys: branchline_engine::ExperimentKeys) -> Self {
+        Self { metrics: keys.metrics, params: keys.params, tags: keys.tags }
+    }
 }
 
 /// Lists the metric, param and tag names in an experiment, for columns and completion.
@@ -310,5 +316,5 @@ async fn list_experiment_keys(
     Path(id): Path<String>,
 ) -> ApiResult<Json<ExperimentKeys>> {
     let keys = state.engine.experiment_keys(&actor, id.parse()?).await?;
-    Ok(Json(ExperimentKeys { metrics: keys.metrics, params: keys.params, tags: keys.tags }))
+    Ok(Json(keys.into()))
 }

@@ -1,23 +1,25 @@
-//! Finding things by name, for the command palette.
+//! Finding things by their words: for the command palette and whoever remembers a part.
+
+mod snippet;
 
 use super::extract::{Json, Query};
-use super::wire::quoted;
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
-use branchline_core::{Actor, Experiment, ExperimentId, Result, RunId, RunInfo, ViewType};
-use branchline_engine::{ExperimentSearch, RegistrySearch, RunSearch};
+use branchline_core::{Actor, Result, RunInfo};
+use branchline_engine::{DocKind, TextHit, TextSearch};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use snippet::Part;
+use std::time::Instant;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// Most results of each kind.
+/// Results of each kind when it is not said how many.
 const EACH: usize = 8;
-/// Experiments whose runs are looked at, latest first.
-const EXPERIMENTS: usize = 1000;
+/// Most results of each kind.
+const MOST: usize = 100;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(search))
@@ -25,14 +27,20 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct Palette {
-    /// A part of a name, in any case; or the beginning of a run's id.
+struct Words {
+    /// Words or parts of words, all of which must be there, in any case; or the beginning
+    /// of a run's id.
     #[serde(default)]
     q: String,
+    /// Only this kind.
+    #[param(inline)]
+    kind: Option<FoundKind>,
+    /// Most results of each kind; 8 when not said, at most 100.
+    each: Option<usize>,
 }
 
 /// What was found.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum FoundKind {
     /// An experiment.
@@ -41,6 +49,17 @@ enum FoundKind {
     Run,
     /// A registered model.
     Model,
+}
+
+/// A place that holds some of the words.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SearchMatch)]
+struct Match {
+    /// `name`, `param`, `tag`, `note`, or `version <number>` for its description.
+    field: String,
+    /// The text around the words, cut into what is a word that was looked for and what is
+    /// not.
+    parts: Vec<Part>,
 }
 
 /// One thing that was found.
@@ -56,133 +75,103 @@ struct Found {
     /// Of a run.
     #[serde(skip_serializing_if = "Option::is_none")]
     experiment_id: Option<String>,
+    /// Where the words are; the name first.
+    matches: Vec<Match>,
 }
 
 /// What was found.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SearchResults)]
 struct FoundList {
+    /// By kind. Of each kind those with the words in their name come first, then the newest.
     results: Vec<Found>,
+    /// Something that was just logged may still be missing.
+    indexing: bool,
+    /// How long the search took.
+    elapsed_ms: f64,
 }
 
-/// Finds experiments, runs and registered models by a part of their name.
+/// Finds experiments, runs and registered models by words in their names, tags, params and
+/// notes.
 #[utoipa::path(
     get,
     path = "/api/v1/search",
     tag = "search",
-    params(Palette),
+    params(Words),
     responses((status = 200, description = "A few of each kind.", body = FoundList), Failure)
 )]
 async fn search(
     State(state): State<AppState>,
     Caller(actor): Caller,
-    Query(query): Query<Palette>,
+    Query(query): Query<Words>,
 ) -> ApiResult<Json<FoundList>> {
+    let began = Instant::now();
+    let each = super::wire::page_size(query.each, EACH, MOST)?;
+    let kinds = [
+        (FoundKind::Experiment, DocKind::Experiment),
+        (FoundKind::Run, DocKind::Run),
+        (FoundKind::Model, DocKind::Model),
+    ];
+    let wanted = |kind: FoundKind| query.kind.is_none_or(|only| only == kind);
+    let kinds = kinds.into_iter().filter(|(kind, _)| wanted(*kind)).map(|(_, doc)| doc).collect();
     let text = query.q.trim();
-    let Some(pattern) = pattern(text) else {
-        return Ok(Json(FoundList { results: Vec::new() }));
-    };
-    let all = experiments(&state, &actor, String::new(), EXPERIMENTS).await?;
-    let filter = format!("name ILIKE {pattern}");
-    let (named, runs, models) = tokio::try_join!(
-        experiments(&state, &actor, filter.clone(), EACH),
-        runs(&state, &actor, text, &pattern, all.iter().map(|e| e.id).collect()),
-        models(&state, &actor, filter),
-    )?;
-    let names: HashMap<ExperimentId, String> = all.into_iter().map(|e| (e.id, e.name)).collect();
-    let mut results: Vec<Found> = named.into_iter().map(experiment).collect();
-    results.extend(runs.into_iter().map(|info| run(info, &names)));
-    results.extend(models);
-    Ok(Json(FoundList { results }))
-}
-
-/// `'%text%'`; nothing for an empty text. Where a text has both kinds of quotes, one
-/// kind becomes "any character".
-fn pattern(text: &str) -> Option<String> {
-    if text.is_empty() {
-        return None;
-    }
-    let around = format!("%{text}%");
-    quoted(&around).or_else(|| quoted(&around.replace('\'', "_")))
-}
-
-async fn experiments(
-    state: &AppState,
-    actor: &Actor,
-    filter: String,
-    most: usize,
-) -> Result<Vec<Experiment>> {
-    let search = ExperimentSearch {
-        filter,
-        order_by: vec!["last_update_time DESC".to_owned()],
-        max_results: most,
-        page_token: None,
-        view: ViewType::ActiveOnly,
-    };
-    Ok(state.engine.search_experiments(actor, search).await?.items)
-}
-
-async fn runs(
-    state: &AppState,
-    actor: &Actor,
-    text: &str,
-    pattern: &str,
-    experiment_ids: Vec<ExperimentId>,
-) -> Result<Vec<RunInfo>> {
-    if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return state.engine.run_infos(actor, vec![RunId::new(text.to_ascii_lowercase())]).await;
-    }
-    let mut filter = format!("attributes.run_name ILIKE {pattern}");
-    if text.len() >= 4 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        filter.push_str(&format!(" OR attributes.run_id LIKE '{}%'", text.to_ascii_lowercase()));
-    }
-    let search = RunSearch {
-        experiment_ids,
-        filter,
-        order_by: vec!["attributes.start_time DESC".to_owned()],
-        max_results: EACH,
-        page_token: None,
-        view: ViewType::ActiveOnly,
-    };
-    let page = state.engine.search_runs(actor, search).await?;
-    Ok(page.items.into_iter().map(|run| run.info).collect())
-}
-
-async fn models(state: &AppState, actor: &Actor, filter: String) -> Result<Vec<Found>> {
-    let search =
-        RegistrySearch { filter, order_by: Vec::new(), max_results: EACH, page_token: None };
-    let page = state.engine.search_registered_models(actor, search).await?;
-    let found = page.items.into_iter().map(|model| {
-        let latest = model.latest_versions.iter().map(|version| version.version).max();
-        Found {
-            kind: FoundKind::Model,
-            id: model.name.clone(),
-            title: model.name,
-            subtitle: latest
-                .map_or_else(|| "No version yet".to_owned(), |v| format!("Version {v}")),
-            experiment_id: None,
+    let words = TextSearch { text: text.to_owned(), kinds, each };
+    let found = state.engine.find(&actor, words).await?;
+    let mut results: Vec<Found> =
+        found.hits.into_iter().map(|hit| told(hit, &found.terms)).collect();
+    if wanted(FoundKind::Run) {
+        for info in by_id(&state, &actor, text, each).await? {
+            if !results.iter().any(|known| known.id == info.run_id.as_str()) {
+                results.push(run_by_id(&state, &actor, info).await?);
+            }
         }
-    });
-    Ok(found.collect())
-}
-
-fn experiment(experiment: Experiment) -> Found {
-    Found {
-        kind: FoundKind::Experiment,
-        id: experiment.id.to_string(),
-        title: experiment.name,
-        subtitle: format!("Experiment {}", experiment.id),
-        experiment_id: None,
     }
+    let elapsed_ms = began.elapsed().as_secs_f64() * 1000.0;
+    Ok(Json(FoundList { results, indexing: found.indexing, elapsed_ms }))
 }
 
-fn run(info: RunInfo, names: &HashMap<ExperimentId, String>) -> Found {
-    let place = names.get(&info.experiment_id).cloned().unwrap_or_default();
-    Found {
+fn told(hit: TextHit, terms: &[String]) -> Found {
+    let name = snippet::parts(&hit.name, terms);
+    let mut matches = Vec::new();
+    if name.iter().any(|part| part.hit) {
+        matches.push(Match { field: "name".to_owned(), parts: name });
+    }
+    matches.extend(
+        hit.fields
+            .into_iter()
+            .map(|(field, text)| Match { field, parts: snippet::parts(&text, terms) }),
+    );
+    let (kind, subtitle, experiment_id) = match (hit.kind, hit.experiment) {
+        (DocKind::Run, experiment) => {
+            let (id, name) =
+                experiment.map_or((None, String::new()), |(id, name)| (Some(id), name));
+            (FoundKind::Run, name, id.map(|id| id.to_string()))
+        }
+        (DocKind::Experiment, _) => (FoundKind::Experiment, format!("Experiment {}", hit.id), None),
+        (DocKind::Model, _) => {
+            let version = hit.version.map(|version| format!("Version {version}"));
+            (FoundKind::Model, version.unwrap_or_else(|| "No version yet".to_owned()), None)
+        }
+    };
+    Found { kind, id: hit.id, title: hit.name, subtitle, experiment_id, matches }
+}
+
+/// Runs whose id is, or begins with, the text.
+async fn by_id(state: &AppState, actor: &Actor, text: &str, each: usize) -> Result<Vec<RunInfo>> {
+    if text.len() < 4 || text.len() > 32 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok(Vec::new());
+    }
+    state.engine.runs_by_prefix(actor, &text.to_ascii_lowercase(), each).await
+}
+
+async fn run_by_id(state: &AppState, actor: &Actor, info: RunInfo) -> Result<Found> {
+    let experiment = state.engine.experiment(actor, info.experiment_id).await?;
+    Ok(Found {
         kind: FoundKind::Run,
         id: info.run_id.to_string(),
         title: info.name,
-        subtitle: place,
+        subtitle: experiment.name,
         experiment_id: Some(info.experiment_id.to_string()),
-    }
+        matches: Vec::new(),
+    })
 }

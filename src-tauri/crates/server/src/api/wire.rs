@@ -205,18 +205,6 @@ pub(crate) fn page_size(asked: Option<usize>, default: usize, most: usize) -> Re
     }
 }
 
-/// A text as a literal of the search language. There is no escape in it, so a text
-/// with both kinds of quotes cannot be written; `None` then.
-pub(crate) fn quoted(text: &str) -> Option<String> {
-    if !text.contains('\'') {
-        Some(format!("'{text}'"))
-    } else if !text.contains('"') {
-        Some(format!("\"{text}\""))
-    } else {
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,12 +237,5 @@ mod tests {
         let (set, remove) = split_patch(patch, Some(String::new()));
         assert_eq!(set, [Tag { key: "a".into(), value: "1".into() }]);
         assert_eq!(remove, ["b", NOTE]);
-    }
-
-    #[test]
-    fn quotes_fit_the_text() {
-        assert_eq!(quoted("a b").unwrap(), "'a b'");
-        assert_eq!(quoted("it's").unwrap(), "\"it's\"");
-        assert_eq!(quoted("'\""), None);
     }
 }

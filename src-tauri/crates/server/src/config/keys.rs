@@ -162,6 +162,11 @@ settings! {
         "webhooks.request_max_retries", "BRANCHLINE_WEBHOOK_REQUEST_MAX_RETRIES", "",
         ["MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES"];
 
+    /// Days after which what lies in the trash is removed for good.
+    /// 0: never; `branchline db gc` and the window's trash remove it when you say so.
+    trash_retention_days: u16 = "0",
+        "trash.retention_days", "BRANCHLINE_TRASH_RETENTION_DAYS", "", [];
+
     /// How much is logged: error, warn, info, debug or trace.
     log_level: tracing::Level = "info",
         "log.level", "BRANCHLINE_LOG_LEVEL", "--log-level", [];

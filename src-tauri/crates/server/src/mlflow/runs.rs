@@ -72,6 +72,7 @@ async fn restore(Call { engine, actor, message }: Call<RunRef>) -> Answer {
 async fn search(Call { engine, actor, message }: Call<SearchRuns>) -> Answer {
     let search = RunSearch {
         experiment_ids: experiment_ids(&message.experiment_ids.0)?,
+        everywhere: false,
         filter: message.filter.unwrap_or_default(),
         order_by: message.order_by.0,
         max_results: max_results(message.max_results, DEFAULT_RESULTS, limits::MAX_RESULTS)?,

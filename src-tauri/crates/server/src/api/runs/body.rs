@@ -2,6 +2,7 @@
 
 use crate::api::wire::{LifecycleBody, NOTE, Number, RunStatusBody, Time, tag_map};
 use branchline_core::{DatasetInput, Metric, Run};
+use branchline_engine::MetricSummary;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -45,6 +46,16 @@ pub(crate) struct MetricPoint {
     step: i64,
     /// Milliseconds UTC.
     timestamp: i64,
+    /// Of all points; only told when asked for, and never of NaN alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max: Option<Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean: Option<Number>,
+    /// How many points there are; only told when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<i64>,
 }
 
 /// A dataset that a run used.
@@ -106,9 +117,30 @@ impl From<Run> for RunBody {
     }
 }
 
+impl RunBody {
+    /// Tells of each metric what `summaries` say.
+    pub(super) fn add_aggregates(&mut self, summaries: Vec<MetricSummary>) {
+        for summary in summaries {
+            if let Some(point) = self.metrics.get_mut(&summary.key) {
+                point.min = summary.min.map(Number);
+                point.max = summary.max.map(Number);
+                point.mean = summary.mean.map(Number);
+                point.count = Some(summary.count);
+            }
+        }
+    }
+}
+
 fn point(metric: Metric) -> (String, MetricPoint) {
-    let point =
-        MetricPoint { value: Number(metric.value), step: metric.step, timestamp: metric.timestamp };
+    let point = MetricPoint {
+        value: Number(metric.value),
+        step: metric.step,
+        timestamp: metric.timestamp,
+        min: None,
+        max: None,
+        mean: None,
+        count: None,
+    };
     (metric.key, point)
 }
 

@@ -3,7 +3,7 @@
 mod body;
 mod change;
 
-use super::experiments::View;
+use super::experiments::{ExperimentKeys, View};
 use super::extract::{Json, Path};
 use super::wire::{Number, page_size};
 use crate::auth::Caller;
@@ -26,12 +26,14 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(get_run, change::update_run, change::delete_run))
         .routes(routes!(change::restore_run))
         .routes(routes!(list_run_metrics))
+        .routes(routes!(list_run_keys))
 }
 
 /// What to look for.
 #[derive(Debug, Deserialize, ToSchema)]
 struct SearchRuns {
-    experiment_ids: Vec<String>,
+    /// Every active experiment when absent.
+    experiment_ids: Option<Vec<String>>,
     /// MLflow's search language, such as `metrics.loss < 0.1 AND params.lr = '0.01'`.
     #[serde(default)]
     filter: String,
@@ -44,6 +46,9 @@ struct SearchRuns {
     #[serde(default)]
     #[schema(inline)]
     view: View,
+    /// Also tell the minimum, maximum, mean and count of each metric's points.
+    #[serde(default)]
+    aggregates: bool,
 }
 
 /// A page of runs.
@@ -72,7 +77,8 @@ async fn search_runs(
 ) -> ApiResult<Json<RunList>> {
     let began = Instant::now();
     let search = RunSearch {
-        experiment_ids: experiment_ids(&body.experiment_ids)?,
+        everywhere: body.experiment_ids.is_none(),
+        experiment_ids: experiment_ids(&body.experiment_ids.unwrap_or_default())?,
         filter: body.filter,
         order_by: body.order_by,
         max_results: page_size(body.max_results, 100, 50_000)?,
@@ -84,8 +90,16 @@ async fn search_runs(
         state.engine.search_runs(&actor, search.clone()),
     );
     let page = page?;
+    let ids: Vec<RunId> = page.items.iter().map(|run| run.info.run_id.clone()).collect();
+    let mut runs: Vec<RunBody> = page.items.into_iter().map(Into::into).collect();
+    if body.aggregates {
+        let summaries = state.engine.metric_summaries_of(&actor, ids).await?;
+        for (run, summaries) in runs.iter_mut().zip(summaries) {
+            run.add_aggregates(summaries);
+        }
+    }
     Ok(Json(RunList {
-        runs: page.items.into_iter().map(Into::into).collect(),
+        runs,
         next_page_token: page.next_page_token,
         matched: matched?,
         elapsed_ms: began.elapsed().as_secs_f64() * 1000.0,
@@ -94,6 +108,21 @@ async fn search_runs(
 
 fn experiment_ids(texts: &[String]) -> Result<Vec<ExperimentId>> {
     texts.iter().map(|text| text.parse()).collect()
+}
+
+/// Lists the metric, param and tag names of the newest runs of all experiments, for columns
+/// and completion.
+#[utoipa::path(
+    get,
+    path = "/api/v1/runs/keys",
+    tag = "runs",
+    responses((status = 200, description = "Sorted names.", body = ExperimentKeys), Failure)
+)]
+async fn list_run_keys(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+) -> ApiResult<Json<ExperimentKeys>> {
+    Ok(Json(state.engine.recent_keys(&actor).await?.into()))
 }
 
 /// Shows a run.

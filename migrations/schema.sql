@@ -573,8 +573,6 @@ CREATE INDEX webhook_delivery_by_due ON webhook_delivery (due_at, id);
 
 CREATE INDEX webhook_delivery_by_webhook ON webhook_delivery (webhook_id);
 
-CREATE INDEX assessment_of_session ON assessment (name, trace_id)
-    WHERE instr(metadata, '"mlflow.trace.session":') > 0;
 CREATE VIRTUAL TABLE search_name USING fts5 (
     name, content = '', contentless_delete = 1, tokenize = 'trigram', detail = none
 );
@@ -622,3 +620,6 @@ CREATE TABLE leftover (
 ) STRICT;
 
 CREATE INDEX run_recent ON run (deleted, start_time DESC, run_id, experiment_id);
+
+CREATE INDEX assessment_of_session ON assessment (name, trace_id)
+    WHERE instr(metadata, '"mlflow.trace.session":') > 0;

@@ -414,7 +414,8 @@ impl Engine {
                 let mut deleted = 0;
                 loop {
                     let limit = left.min(DELETED_AT_ONCE);
-                    let gone = self.erase(actor, experiment, Some(time), None, limit).await?;
+                    let gone =
+                        self.erase_traces(actor, experiment, Some(time), None, limit).await?;
                     deleted += gone;
                     left -= gone;
                     if gone < limit || left == 0 {
@@ -426,14 +427,15 @@ impl Engine {
                 let mut deleted = 0;
                 for some in ids.chunks(DELETED_AT_ONCE) {
                     let some = Some(some.to_vec());
-                    deleted += self.erase(actor, experiment, None, some, DELETED_AT_ONCE).await?;
+                    deleted +=
+                        self.erase_traces(actor, experiment, None, some, DELETED_AT_ONCE).await?;
                 }
                 Ok(deleted)
             }
         }
     }
 
-    async fn erase(
+    async fn erase_traces(
         &self,
         actor: &Actor,
         experiment: ExperimentId,

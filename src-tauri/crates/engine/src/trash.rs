@@ -242,7 +242,7 @@ impl Engine {
     ) -> Result<()> {
         for (item, bytes) in items {
             let thing = self.measured(item, bytes).await;
-            if !erase || self.erase(actor, &thing.item).await? {
+            if !erase || self.erase_item(actor, &thing.item).await? {
                 sum.add(&thing);
             }
         }
@@ -250,7 +250,7 @@ impl Engine {
     }
 
     /// Rows only; files and points are noted.
-    async fn erase(&self, actor: &Actor, item: &TrashItem) -> Result<bool> {
+    async fn erase_item(&self, actor: &Actor, item: &TrashItem) -> Result<bool> {
         if item.kind == TrashKind::Experiment {
             loop {
                 let some = item.clone();

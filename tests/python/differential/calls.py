@@ -138,7 +138,7 @@ class Sequence:
         if kind < 0.35:
             return Call("POST", "/runs/restore", {"run_id": run})
         body = self.maybe(
-            0.6, {"run_id": run}, status=self.random.choice(["FINISHED", "FAILED", "KILLED", "RUNNING", "SCHEDULED", 3, "no"]),
+            0.6, {"run_id": run}, status=self.random.choice(["FINISHED", "FAILED", "KILLED", "RUNNING", "SCHEDULED", 3]),
             end_time=self.tick(), run_name=self.random.choice(["renamed", "Quick-x", ""]),
         )
         return Call("POST", "/runs/update", body)

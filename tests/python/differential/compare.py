@@ -12,12 +12,15 @@ from harness import ROOT, Server
 
 DEVIATIONS = ROOT / "docs/mlflow-deviations.toml"
 
+ABSENT = "(absent)"
 # Moments that the server chose, and what follows from them.
 MOMENTS = {
     "creation_time", "last_update_time", "creation_timestamp", "last_updated_timestamp",
     "creation_timestamp_ms", "last_updated_timestamp_ms", "create_time", "created_time",
 }
 TOKENS = {"next_page_token"}
+# Lists whose order means nothing.
+SETS = {"tags", "params", "aliases", "dataset_inputs", "model_inputs", "model_outputs"}
 MADE_ID = re.compile(r"\b(?:m-|tr-|a-|d-|dr-)?[0-9a-f]{32}\b")
 
 
@@ -132,11 +135,7 @@ class Side:
         if isinstance(value, list):
             plain = [self.plain(item, key) for item in value]
             # Sets, written as lists.
-            if key in ("tags", "params", "metrics", "aliases") and all(
-                isinstance(item, dict) and ("key" in item or "alias" in item) for item in plain
-            ):
-                return sorted(plain, key=lambda item: json.dumps(item, sort_keys=True)) if key != "metrics" else plain
-            return plain
+            return sorted(plain, key=lambda item: json.dumps(item, sort_keys=True)) if key in SETS else plain
         if isinstance(value, dict):
             inner = {name: self.plain(item, name) for name, item in value.items()}
             if key == "data" and "metrics" in inner:
@@ -150,39 +149,45 @@ def deviations() -> list[dict[str, Any]]:
 
 
 def is_known(call: Call, ours: Answer, theirs: Answer, known: list[dict[str, Any]]) -> bool:
-    """Whether one entry of the deviations names this very difference."""
+    """Whether the deviations name every part of this difference."""
     # What MLflow refuses may mean something here, in filters that say so.
     if call.beyond and theirs.short == "400 INVALID_PARAMETER_VALUE" and ours.status == 200:
         return True
     request = json.dumps(call.body, separators=(",", ":"))
-    for entry in known:
-        seen = entry.get("seen")
-        if not seen or not re.fullmatch(seen["route"], f"{call.method} {call.path}"):
-            continue
-        if not re.search(seen.get("request", ""), request):
-            continue
-        # Both answers by status and code; a body only where an entry of its own says so.
-        if (seen["mlflow"], seen["ours"]) == (theirs.short, ours.short) and theirs.short != ours.short:
-            return True
-    return False
+    fitting = [
+        entry["seen"]
+        for entry in known
+        if "seen" in entry
+        and re.fullmatch(entry["seen"]["route"], f"{call.method} {call.path}")
+        and re.search(entry["seen"].get("request", ""), request)
+    ]
+    if (ours.status, ours.code) != (theirs.status, theirs.code):
+        return any(
+            "field" not in seen and re.fullmatch(seen["mlflow"], theirs.short) and re.fullmatch(seen["ours"], ours.short)
+            for seen in fitting
+        )
+    # The same status: each place that differs has to be named, with both of its values.
+    return all(
+        any("field" in seen and re.fullmatch(seen["field"], place) and re.fullmatch(seen["ours"], str(here))
+            and re.fullmatch(seen["mlflow"], str(there)) for seen in fitting)
+        for place, here, there in places(ours.body, theirs.body)
+    )
 
 
 def difference(call: Call, ours: Answer, theirs: Answer) -> str | None:
     """What differs, in words for a person."""
     if (ours.status, ours.code) != (theirs.status, theirs.code):
         return f"{call}\n  ours:   {ours.short} {ours.text[:300]}\n  MLflow: {theirs.short} {theirs.text[:300]}"
-    if ours.body != theirs.body:
-        return f"{call}\n  " + "\n  ".join(where(ours.body, theirs.body)[:6])
-    return None
+    found = [f"{place}: ours {str(here)[:200]} · MLflow {str(there)[:200]}" for place, here, there in places(ours.body, theirs.body)]
+    return f"{call}\n  " + "\n  ".join(found[:6]) if found else None
 
 
-def where(ours: Any, theirs: Any, path: str = "") -> list[str]:
-    """The places at which two answers differ."""
+def places(ours: Any, theirs: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """The places at which two answers differ, with what stands there."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
-        found = []
-        for key in sorted(ours.keys() | theirs.keys()):
-            found += where(ours.get(key, "(absent)"), theirs.get(key, "(absent)"), f"{path}.{key}")
-        return found
+        keys = sorted(ours.keys() | theirs.keys())
+        return [found for key in keys for found in places(ours.get(key, ABSENT), theirs.get(key, ABSENT), f"{path}.{key}")]
     if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
-        return [line for at, pair in enumerate(zip(ours, theirs)) for line in where(*pair, f"{path}[{at}]")]
-    return [] if ours == theirs else [f"{path}: ours {str(ours)[:200]} · MLflow {str(theirs)[:200]}"]
+        return [found for at, pair in enumerate(zip(ours, theirs)) for found in places(*pair, f"{path}[{at}]")]
+    # NaN differs from itself.
+    return [] if ours == theirs or str(ours) == str(theirs) == "nan" else [(path, ours, theirs)]

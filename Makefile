@@ -21,7 +21,7 @@ check: ## format, lints, documentation, licences, types, UI unit tests
 	@scripts/check
 
 bench: ## ratios against peers and limits
-	@scripts/setup test
+	@scripts/setup bench
 	@benches/run $(ARGS)
 
 soak: ## long randomised runs
@@ -29,6 +29,7 @@ soak: ## long randomised runs
 	@scripts/soak
 
 coverage: ## line coverage of the Rust tests
+	@scripts/setup coverage
 	@scripts/coverage
 
 package: ## release installers (.deb and .rpm here)

@@ -36,5 +36,6 @@ build_ui() {
     if [ -f "$newest" ] && [ -z "$(find ui/src ui/public ui/index.html ui/vite.config.ts ui/package-lock.json -newer "$newest" -print -quit)" ]; then
         return
     fi
-    npm run --silent --prefix ui build
+    echo 'Building the user interface.' >&2
+    npm run --silent --prefix ui build -- --logLevel warn
 }

@@ -6,6 +6,7 @@ use crate::stats::{Times, seconds};
 use crate::subject::Subject;
 use crate::table::{Row, Table, Target};
 use anyhow::{Result, ensure};
+use branchline_testkit::Peer;
 
 const BYTES: &str = "application/octet-stream";
 
@@ -26,10 +27,11 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let ours = Subject::ours(options, "ours-artifacts")?;
     let mine = figures(&ours, megabytes, options.count(1000))?;
     ours.stop()?;
-    let theirs = match Subject::peer(options, "peer-artifacts")? {
-        Some(peer) => Some(figures(&peer, megabytes, options.count(100))?),
-        None => None,
-    };
+    // FastTrackML has no such thing.
+    let theirs = Subject::each_peer(options, "artifacts", |peer, subject| {
+        (peer == Peer::Mlflow).then(|| figures(&subject, megabytes, options.count(100))).transpose()
+    })?
+    .map(Option::flatten);
     let row = |what, unit, target, pick: fn(&Figures) -> f64, limit| Row {
         workload: "W7",
         what,
@@ -37,7 +39,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         target,
         durability: "balanced",
         ours: pick(&mine),
-        peer: theirs.as_ref().map(pick),
+        peers: theirs.each_ref().map(|figures| figures.as_ref().map(pick)),
         limit,
     };
     let down = Target::AtLeast(read.unwrap_or(990.0) * 0.9);

@@ -1,10 +1,11 @@
-//! The same runs in both stores: ours through its own interface, the peer's straight into
-//! its tables, because its interface would take longer than the whole benchmark.
+//! The same runs in every store: ours through its own interface, a peer's straight into its
+//! tables, because its interface would take longer than the whole benchmark.
 
 use crate::stats::on_threads;
 use crate::subject::{START, Subject, new_run};
 use anyhow::{Context, Result};
-use rusqlite::{Connection as Database, params};
+use branchline_testkit::Peer;
+use rusqlite::{Connection as Database, Transaction, params};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -13,10 +14,10 @@ const METRICS: usize = 10;
 const PARAMS: usize = 10;
 const TAGS: usize = 5;
 
-/// Puts the peer's database into WAL mode before it first opens it; that is remembered in the file.
-pub(crate) fn prepare_peer(_: &Path, folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let database = Database::open(branchline_testkit::MlflowServer::database(folder))?;
+/// Puts a database into WAL mode before its server first opens it; the file remembers that.
+pub(crate) fn write_ahead(path: &Path) -> Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+    let database = Database::open(path)?;
     database.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
     Ok(())
 }
@@ -35,16 +36,12 @@ fn tag(run: usize, key: usize) -> String {
     format!("word{} of {}", (run * 13 + key) % 500, run % 7)
 }
 
-/// Fills experiment 0 with so many runs.
-pub(crate) fn runs(subject: &Subject, count: usize) -> Result<()> {
-    if subject.is_ours() { ours(subject, count) } else { peer(&subject.database(), count) }
-}
-
-fn ours(subject: &Subject, count: usize) -> Result<()> {
+/// Fills experiment 0 of our server with the runs from one number up to another.
+pub(crate) fn ours(subject: &Subject, from: usize, to: usize) -> Result<()> {
     const CLIENTS: usize = 8;
     on_threads(CLIENTS, |client| {
         let mut connection = subject.connect()?;
-        for run in (client..count).step_by(CLIENTS) {
+        for run in (from + client..to).step_by(CLIENTS) {
             let mut body = new_run("0");
             body["start_time"] = json!(START + run as i64 * 1000);
             let answer: Value =
@@ -64,31 +61,69 @@ fn ours(subject: &Subject, count: usize) -> Result<()> {
     Ok(())
 }
 
-fn peer(path: &Path, count: usize) -> Result<()> {
+/// How a peer's tables take a row, where the two differ.
+struct Shape {
+    /// What has to be there before the first metric.
+    before: &'static str,
+    run: &'static str,
+    metric: &'static str,
+    latest: &'static str,
+    param: &'static str,
+}
+
+const fn shape(peer: Peer) -> Shape {
+    match peer {
+        Peer::Mlflow => Shape {
+            before: "",
+            run: "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, lifecycle_stage, artifact_uri, experiment_id)
+                  VALUES (?1, 'bench', 'UNKNOWN', 'bench', 'RUNNING', ?2, 'active', 'mlflow-artifacts:/0/' || ?1 || '/artifacts', 0)",
+            metric: "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+            latest: "INSERT INTO latest_metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+            param: "INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)",
+        },
+        Peer::FastTrackMl => Shape {
+            before: "INSERT OR IGNORE INTO contexts (id, json) VALUES (1, '{}')",
+            run: "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, lifecycle_stage, artifact_uri, experiment_id, row_num)
+                  VALUES (?1, 'bench', 'UNKNOWN', 'bench', 'RUNNING', ?2, 'active', '/tmp/0/' || ?1 || '/artifacts', 0,
+                          (SELECT ifnull(max(row_num) + 1, 0) FROM runs))",
+            metric: "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan, iter, context_id) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?5 + 1, 1)",
+            latest: "INSERT INTO latest_metrics (key, value, timestamp, run_uuid, step, is_nan, last_iter, context_id) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?5 + 1, 1)",
+            param: "INSERT INTO params (key, value_str, run_uuid) VALUES (?1, ?2, ?3)",
+        },
+    }
+}
+
+/// Writes in one transaction on the database of a running peer.
+fn write(
+    peer: Peer,
+    path: &Path,
+    rows: impl FnOnce(&Transaction<'_>, &Shape) -> Result<()>,
+) -> Result<()> {
     let mut database = Database::open(path)?;
     database.busy_timeout(std::time::Duration::from_secs(30))?;
     let transaction = database.transaction()?;
-    {
-        let mut run_row = transaction.prepare(
-            "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, lifecycle_stage, artifact_uri, experiment_id)
-             VALUES (?1, 'bench', 'UNKNOWN', 'bench', 'RUNNING', ?2, 'active', 'mlflow-artifacts:/0/' || ?1 || '/artifacts', 0)",
-        )?;
-        let mut metric_row = transaction.prepare(
-            "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?1, ?2, ?3, ?4, 0, 0)",
-        )?;
-        let mut latest_row = transaction.prepare(
-            "INSERT INTO latest_metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES (?1, ?2, ?3, ?4, 0, 0)",
-        )?;
-        let mut param_row =
-            transaction.prepare("INSERT INTO params (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
+    let shape = shape(peer);
+    transaction.execute_batch(shape.before)?;
+    rows(&transaction, &shape)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Fills experiment 0 of a peer with the runs from one number up to another.
+pub(crate) fn peer(peer: Peer, path: &Path, from: usize, to: usize) -> Result<()> {
+    write(peer, path, |transaction, shape| {
+        let mut run_row = transaction.prepare(shape.run)?;
+        let mut metric_row = transaction.prepare(shape.metric)?;
+        let mut latest_row = transaction.prepare(shape.latest)?;
+        let mut param_row = transaction.prepare(shape.param)?;
         let mut tag_row =
             transaction.prepare("INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)")?;
-        for run in 0..count {
+        for run in from..to {
             let id = format!("{run:032x}");
             run_row.execute(params![id, START + run as i64 * 1000])?;
             for key in 0..METRICS {
-                metric_row.execute(params![format!("m{key}"), value(run, key), START, id])?;
-                latest_row.execute(params![format!("m{key}"), value(run, key), START, id])?;
+                metric_row.execute(params![format!("m{key}"), value(run, key), START, id, 0])?;
+                latest_row.execute(params![format!("m{key}"), value(run, key), START, id, 0])?;
             }
             for key in 0..PARAMS {
                 param_row.execute(params![format!("p{key}"), param(run, key), id])?;
@@ -98,30 +133,20 @@ fn peer(path: &Path, count: usize) -> Result<()> {
             }
             tag_row.execute(params!["mlflow.runName", "bench", id])?;
         }
-    }
-    transaction.commit()?;
-    Ok(())
+        Ok(())
+    })
 }
 
-/// Gives one run of the peer a long history, and answers the run.
-pub(crate) fn peer_history(path: &Path, points: usize) -> Result<String> {
-    let mut database = Database::open(path)?;
-    database.busy_timeout(std::time::Duration::from_secs(30))?;
+/// Gives one run of a peer a long history, and answers the run.
+pub(crate) fn peer_history(peer: Peer, path: &Path, points: usize) -> Result<String> {
     let id = "f".repeat(32);
-    let transaction = database.transaction()?;
-    transaction.execute(
-        "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, lifecycle_stage, artifact_uri, experiment_id)
-         VALUES (?1, 'long', 'UNKNOWN', 'bench', 'RUNNING', 0, 'active', 'mlflow-artifacts:/0/long/artifacts', 0)",
-        [&id],
-    )?;
-    {
-        let mut row = transaction.prepare(
-            "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES ('loss', ?1, ?2, ?3, ?4, 0)",
-        )?;
+    write(peer, path, |transaction, shape| {
+        transaction.execute(shape.run, params![id, START])?;
+        let mut row = transaction.prepare(shape.metric)?;
         for step in 0..points as i64 {
-            row.execute(params![1.0 / (step as f64 + 2.0), START + step * 50, id, step])?;
+            row.execute(params!["loss", 1.0 / (step as f64 + 2.0), START + step * 50, id, step])?;
         }
-    }
-    transaction.commit()?;
+        Ok(())
+    })?;
     Ok(id)
 }

@@ -5,6 +5,7 @@ use crate::stats::Times;
 use crate::subject::{Subject, point};
 use crate::table::{Row, Table, Target};
 use anyhow::{Result, ensure};
+use branchline_testkit::Peer;
 use serde_json::{Value, json};
 
 pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
@@ -23,24 +24,24 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     connection.call(&request)?;
     let sampled = Times::of(options.count(100), |_| connection.call(&request).map(drop))?.median();
     ours.stop()?;
-    let (mut peer_whole, mut peer_sampled) = (None, None);
-    if let Some(peer) = Subject::peer(options, "peer-history")? {
-        let run = crate::fill::peer_history(&peer.database(), points)?;
-        peer_whole = Some(self::whole(&peer, &run, points, 1)?);
-        let path = format!(
-            "/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&max_results=320"
-        );
-        let (request, mut connection) = (peer.get(&path), peer.connect()?);
-        peer_sampled = Some(Times::of(5, |_| connection.call(&request).map(drop))?.median());
-    }
-    let row = |what, unit, most, ours, peer| Row {
+    let theirs = Subject::each_peer(options, "history", |peer, subject| {
+        let run = crate::fill::peer_history(peer, &subject.database(), points)?;
+        let whole = self::whole(&subject, &run, points, 1)?;
+        // FastTrackML samples only through Aim's interface.
+        let sampled = match peer {
+            Peer::Mlflow => Some(sampled_by_mlflow(&subject, &run)?),
+            Peer::FastTrackMl => None,
+        };
+        Ok((whole, sampled))
+    })?;
+    let row = |what, unit, most, ours, peers| Row {
         workload: "W6",
         what,
         unit,
         target: Target::AtMost(most),
         durability: "read",
         ours,
-        peer,
+        peers,
         limit: None,
     };
     // A quick run reads a tenth of the points, so it has a tenth of the time.
@@ -49,10 +50,19 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         "s",
         0.07 * points as f64 / 1e5,
         whole,
-        peer_whole,
+        theirs.map(|figures| figures.map(|(whole, _)| whole)),
     ));
-    table.add(row("sampled to 320 points", "ms", 5.0, sampled, peer_sampled));
+    let peers = theirs.map(|figures| figures.and_then(|(_, sampled)| sampled));
+    table.add(row("sampled to 320 points", "ms", 5.0, sampled, peers));
     Ok(())
+}
+
+fn sampled_by_mlflow(subject: &Subject, run: &str) -> Result<f64> {
+    let path = format!(
+        "/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&max_results=320"
+    );
+    let (request, mut connection) = (subject.get(&path), subject.connect()?);
+    Ok(Times::of(5, |_| connection.call(&request).map(drop))?.median())
 }
 
 fn fill(subject: &Subject, run: &str, points: usize) -> Result<()> {

@@ -27,6 +27,11 @@ impl Floor {
         Ok(Self { child, address: line.trim().to_owned() })
     }
 
+    /// `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     fn request(&self, body: &[u8]) -> Request {
         Request::new("POST", "/", &format!("Host: {}", self.address), "application/json", body)
     }

@@ -4,9 +4,10 @@ use crate::http::Request;
 use crate::limits::{self, Floor};
 use crate::options::Options;
 use crate::stats::{Times, cpu_seconds, on_threads, seconds};
-use crate::subject::{START, Subject, new_run, point};
+use crate::subject::{Peers, START, Subject, new_run, point};
 use crate::table::{Row, Table, Target};
 use anyhow::Result;
+use branchline_testkit::Peer;
 use serde_json::{Value, json};
 
 const BALANCED: &str = "balanced";
@@ -43,35 +44,32 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let mine = Figures { bytes: bytes(ours, options)?, ..mine };
     let load =
         Load { singles: count(400), batches: count(20), rounds: count(20), pairs: count(200) };
-    let theirs = match Subject::peer(options, "peer-logging")? {
-        Some(peer) => Some(figures(&peer, &load)?),
-        None => None,
-    };
-    let theirs = match (theirs, peer_bytes(options)?) {
-        (Some(figures), Some(bytes)) => Some(Figures { bytes, ..figures }),
-        (figures, _) => figures,
-    };
-    add_rows(options, table, &Both { mine, theirs })
+    let theirs = Subject::each_peer(options, "logging", |peer, subject| {
+        let figures = figures(&subject, &load)?;
+        drop(subject);
+        Ok(Figures { bytes: peer_bytes(options, peer)?, ..figures })
+    })?;
+    add_rows(options, table, &All { mine, theirs })
 }
 
-/// Both servers' figures.
-struct Both {
+/// Everybody's figures.
+struct All {
     mine: Figures,
-    theirs: Option<Figures>,
+    theirs: Peers<Figures>,
 }
 
-impl Both {
+impl All {
     /// One line: what it is, the figure of each server, and what it should reach.
     fn row(&self, name: [&'static str; 3], target: Target, pick: fn(&Figures) -> f64) -> Row {
         let [workload, what, unit] = name;
-        let peer = self.theirs.as_ref().map(pick);
+        let peers = self.theirs.each_ref().map(|figures| figures.as_ref().map(pick));
         let ours = pick(&self.mine);
-        Row { workload, what, unit, target, durability: BALANCED, ours, peer, limit: None }
+        Row { workload, what, unit, target, durability: BALANCED, ours, peers, limit: None }
     }
 }
 
 /// All figures as rows, beside the limits of the same minutes.
-fn add_rows(options: &Options, table: &mut Table, both: &Both) -> Result<()> {
+fn add_rows(options: &Options, table: &mut Table, all: &All) -> Result<()> {
     use Target::{AtLeast, AtMost};
     let count = |full| options.count(full);
     let floor = Floor::start()?;
@@ -79,26 +77,26 @@ fn add_rows(options: &Options, table: &mut Table, both: &Both) -> Result<()> {
 
     let name = ["W1", "log-metric one by one, p50; limit: HTTP floor", "ms"];
     let latency = floor.latency(count(6000))?;
-    add(both.row(name, AtMost(0.28), |f| f.single), Some(latency));
+    add(all.row(name, AtMost(0.28), |f| f.single), Some(latency));
     let name = ["W1", "the same; limit: SQLite row by row", "1/s"];
     let rows = limits::sqlite_rows(options, count(20_000), 1, "NORMAL")?;
-    add(both.row(name, AtLeast(3500.0), |f| 1e3 / f.single), Some(rows));
-    add(both.row(["W1", "server CPU a call", "ms"], AtMost(0.15), |f| f.cpu), None);
+    add(all.row(name, AtLeast(3500.0), |f| 1e3 / f.single), Some(rows));
+    add(all.row(["W1", "server CPU a call", "ms"], AtMost(0.15), |f| f.cpu), None);
 
     let name = ["W2", "log-batch of 1000; limit: SQLite by 1000", "metrics/s"];
     let rows = limits::sqlite_rows(options, count(500_000), 1000, "NORMAL")?;
-    add(both.row(name, AtLeast(300_000.0), |f| f.batch), Some(rows));
+    add(all.row(name, AtLeast(300_000.0), |f| f.batch), Some(rows));
 
     let name = ["W3", "8 clients, batch of 100 + param + tag", "metrics/s"];
     let rate = floor.rate(8, count(3000), 4000)? * 100.0 / 3.0;
-    add(both.row(name, AtLeast(150_000.0), |f| f.mixed), Some(rate));
-    add(both.row(["W3", "p99 of a batch among them", "ms"], AtMost(10.0), |f| f.tail), None);
+    add(all.row(name, AtLeast(150_000.0), |f| f.mixed), Some(rate));
+    add(all.row(["W3", "p99 of a batch among them", "ms"], AtMost(10.0), |f| f.tail), None);
 
     let name = ["W4", "create run + update", "pairs/s"];
-    add(both.row(name, AtLeast(1800.0), |f| f.pairs), None);
+    add(all.row(name, AtLeast(1800.0), |f| f.pairs), None);
 
     let name = ["W12", "bytes a metric point; limit: compact table", "B"];
-    add(both.row(name, AtMost(35.0), |f| f.bytes), Some(28.7));
+    add(all.row(name, AtMost(35.0), |f| f.bytes), Some(28.7));
     Ok(())
 }
 
@@ -229,9 +227,9 @@ fn bytes(used: Subject, options: &Options) -> Result<f64> {
     Ok((std::fs::metadata(&database)?.len() - before) as f64 / (count * 1000) as f64)
 }
 
-/// The same for the peer, filled straight into its tables.
-fn peer_bytes(options: &Options) -> Result<Option<f64>> {
-    let Some(subject) = Subject::peer(options, "peer-bytes")? else { return Ok(None) };
+/// The same for a peer, filled straight into its tables.
+fn peer_bytes(options: &Options, peer: Peer) -> Result<f64> {
+    let subject = Subject::peer(options, peer, "bytes")?;
     let database = subject.database();
     subject.stop()?;
     let size = || -> Result<u64> {
@@ -244,6 +242,6 @@ fn peer_bytes(options: &Options) -> Result<Option<f64>> {
     };
     let before = size()?;
     let points = options.count(200_000);
-    crate::fill::peer_history(&database, points)?;
-    Ok(Some((size()? - before) as f64 / points as f64))
+    crate::fill::peer_history(peer, &database, points)?;
+    Ok((size()? - before) as f64 / points as f64)
 }

@@ -1,7 +1,8 @@
 //! The load generator: the workloads of the benchmark table, run in turn against our
-//! release binary, a tuned `mlflow server` and the limits of this machine.
+//! release binary, its peers and the limits of this machine.
 
 mod artifacts;
+mod client;
 mod fill;
 mod history;
 mod http;
@@ -36,12 +37,13 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<()> {
-    let mut table = Table::new(options);
+    let mut table = Table::new();
     start::measure(options, &mut table)?;
     logging::measure(options, &mut table)?;
     search::measure(options, &mut table)?;
     history::measure(options, &mut table)?;
     artifacts::measure(options, &mut table)?;
     registry::measure(options, &mut table)?;
+    client::measure(options, &mut table)?;
     table.finish(options)
 }

@@ -1,7 +1,7 @@
 //! What to measure, and how much of it.
 
-use anyhow::{Result, bail};
-use branchline_testkit::MlflowServer;
+use anyhow::{Result, bail, ensure};
+use branchline_testkit::Peer;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
@@ -14,8 +14,8 @@ pub(crate) struct Options {
     only: Vec<String>,
     /// Where to write the figures as JSON.
     pub(crate) json: Option<PathBuf>,
-    /// The interpreter that has mlflow, unless no peer is wanted or found.
-    pub(crate) python: Option<PathBuf>,
+    /// Whom to measure beside us; none with `--no-peer`.
+    pub(crate) peers: Vec<Peer>,
     /// On the disk that is measured.
     folder: TempDir,
 }
@@ -25,18 +25,13 @@ impl Options {
         let root =
             std::env::var_os("BRANCHLINE_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let folder = tempfile::Builder::new().prefix("branchline-bench").tempdir_in(root)?;
-        let mut options = Self {
-            quick: false,
-            only: Vec::new(),
-            json: None,
-            python: MlflowServer::python(),
-            folder,
-        };
+        let mut options =
+            Self { quick: false, only: Vec::new(), json: None, peers: Peer::ALL.to_vec(), folder };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             match (argument.as_str(), rest.len()) {
                 ("--quick", _) => options.quick = true,
-                ("--no-peer", _) => options.python = None,
+                ("--no-peer", _) => options.peers.clear(),
                 ("--only", 1..) => {
                     options.only = rest
                         .next()
@@ -48,6 +43,13 @@ impl Options {
                 ("--json", 1..) => options.json = rest.next().map(PathBuf::from),
                 _ => bail!("usage: benches/run [--quick] [--no-peer] [--only W1,W5] [--json FILE]"),
             }
+        }
+        for peer in &options.peers {
+            let name = peer.name();
+            ensure!(
+                peer.version().is_some(),
+                "{name} is not installed in .venv: run scripts/setup bench, or leave the peers out with --no-peer"
+            );
         }
         Ok(options)
     }

@@ -6,6 +6,7 @@ use crate::stats::{Times, on_threads, seconds};
 use crate::subject::Subject;
 use crate::table::{Row, Table, Target};
 use anyhow::Result;
+use branchline_testkit::Peer;
 use serde_json::json;
 
 #[derive(Debug, Clone, Copy)]
@@ -23,10 +24,13 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let ours = Subject::ours(options, "ours-registry")?;
     let mine = figures(&ours, options.count(1000), options.count(100))?;
     ours.stop()?;
-    let theirs = match Subject::peer(options, "peer-registry")? {
-        Some(peer) => Some(figures(&peer, options.count(100), options.count(5))?),
-        None => None,
-    };
+    // FastTrackML has no such thing.
+    let theirs = Subject::each_peer(options, "registry", |peer, subject| {
+        (peer == Peer::Mlflow)
+            .then(|| figures(&subject, options.count(100), options.count(5)))
+            .transpose()
+    })?
+    .map(Option::flatten);
     let synced = limits::append_and_sync(options, options.count(500))?;
     // The targets were set where a sync took 0.24 ms; what this disk takes more is not ours.
     let once = Target::AtMost(0.7 + (synced - 0.24).max(0.0));
@@ -37,7 +41,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         target,
         durability: "synced",
         ours: pick(&mine),
-        peer: theirs.as_ref().map(pick),
+        peers: theirs.each_ref().map(|figures| figures.as_ref().map(pick)),
         limit,
     };
     table.add(row("create model; limit: append and sync", "ms", once, |f| f.model, Some(synced)));

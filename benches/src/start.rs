@@ -23,33 +23,38 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     work(&ours, options.count(200))?;
     let (worked, _) = memory_of_tree(ours.pid())?;
     ours.stop()?;
-    let (mut peer_start, mut peer_idle, mut peer_restart) = (None, None, None);
-    if let Some(peer) = Subject::peer(options, "peer-start")? {
-        peer_start = Some(peer.started_in());
-        peer_idle = Some(memory_of_tree(peer.pid())?.0 as f64 / 1e6);
-        drop(peer);
-        peer_restart = Subject::peer(options, "peer-start")?.map(|peer| peer.started_in());
-    }
-    let row = |workload, what, unit, most, ours, peer| Row {
+    let theirs = Subject::each_peer(options, "start", |peer, subject| {
+        let first = subject.started_in();
+        let idle = memory_of_tree(subject.pid())?.0 as f64 / 1e6;
+        work(&subject, options.count(200) / 10)?;
+        let worked = memory_of_tree(subject.pid())?.0 as f64 / 1e6;
+        drop(subject);
+        let again = Subject::peer(options, peer, "start")?.started_in();
+        Ok([first, again, idle, worked])
+    })?;
+    let peers = |place: usize| {
+        theirs.map(|figures| figures.and_then(|figures| figures.get(place).copied()))
+    };
+    let row = |workload, what, unit, most, ours, place| Row {
         workload,
         what,
         unit,
         target: Target::AtMost(most),
         durability: "balanced",
         ours,
-        peer,
+        peers: peers(place),
         limit: None,
     };
-    table.add(row("W10", "first start to first answer", "s", 0.06, median(firsts), peer_start));
-    table.add(row("W10", "restart to first answer", "s", 0.03, median(restarts), peer_restart));
-    table.add(row("W11", "idle memory, PSS", "MB", 25.0, idle as f64 / 1e6, peer_idle));
+    table.add(row("W10", "first start to first answer", "s", 0.06, median(firsts), 0));
+    table.add(row("W10", "restart to first answer", "s", 0.03, median(restarts), 1));
+    table.add(row("W11", "idle memory, PSS", "MB", 25.0, idle as f64 / 1e6, 2));
     table.add(row(
         "W11",
         "memory after 200k points and searches",
         "MB",
         70.0,
         worked as f64 / 1e6,
-        None,
+        3,
     ));
     Ok(())
 }

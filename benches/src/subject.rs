@@ -3,7 +3,7 @@
 use crate::http::{Connection, Request};
 use crate::options::Options;
 use anyhow::{Context, Result};
-use branchline_testkit::{MlflowServer, Options as ServerOptions, Server};
+use branchline_testkit::{Options as ServerOptions, Peer, PeerServer, Server};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -13,8 +13,12 @@ pub(crate) const START: i64 = 1_700_000_000_000;
 #[derive(Debug)]
 enum Process {
     Ours(Server),
-    Peer(MlflowServer),
+    Peer(PeerServer),
 }
+
+/// What each peer answered, in the order of [`Peer::ALL`]; none for one that was not asked or
+/// has no such thing.
+pub(crate) type Peers<T> = [Option<T>; Peer::ALL.len()];
 
 /// A running server on a fresh store.
 #[derive(Debug)]
@@ -31,17 +35,31 @@ impl Subject {
         Ok(Self { process: Process::Ours(server), authorization })
     }
 
-    /// The tuned peer, if there is one.
-    pub(crate) fn peer(options: &Options, name: &str) -> Result<Option<Self>> {
-        let Some(python) = &options.python else { return Ok(None) };
-        let folder = options.path(name);
-        crate::fill::prepare_peer(python, &folder)?;
-        let server = MlflowServer::start(python, &folder)?;
-        Ok(Some(Self { process: Process::Peer(server), authorization: None }))
+    /// A peer, on a folder of its own.
+    pub(crate) fn peer(options: &Options, peer: Peer, name: &str) -> Result<Self> {
+        let folder = options.path(&format!("{name}-{}", peer.name()));
+        if peer == Peer::Mlflow {
+            crate::fill::write_ahead(&peer.database(&folder))?;
+        }
+        let server = PeerServer::start(peer, &folder)?;
+        Ok(Self { process: Process::Peer(server), authorization: None })
     }
 
-    pub(crate) fn is_ours(&self) -> bool {
-        matches!(self.process, Process::Ours(_))
+    /// What each peer that is wanted says to the same question, in the order of the table.
+    pub(crate) fn each_peer<T>(
+        options: &Options,
+        name: &str,
+        ask: impl Fn(Peer, Self) -> Result<T>,
+    ) -> Result<Peers<T>> {
+        let answer = |peer: Peer| {
+            if !options.peers.contains(&peer) {
+                return Ok(None);
+            }
+            let said = Self::peer(options, peer, name).and_then(|subject| ask(peer, subject));
+            said.map(Some).with_context(|| format!("{} with {name}", peer.name()))
+        };
+        let [first, second] = Peer::ALL;
+        Ok([answer(first)?, answer(second)?])
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -63,7 +81,7 @@ impl Subject {
     pub(crate) fn database(&self) -> PathBuf {
         match &self.process {
             Process::Ours(server) => server.data_dir().join("branchline.db"),
-            Process::Peer(server) => MlflowServer::database(server.folder()),
+            Process::Peer(server) => server.database(),
         }
     }
 
@@ -72,6 +90,11 @@ impl Subject {
             Process::Ours(server) => server.address().to_owned(),
             Process::Peer(server) => server.address(),
         }
+    }
+
+    /// The token that goes with every call, where one is needed.
+    pub(crate) fn token(&self) -> Option<&str> {
+        self.authorization.as_ref().and_then(|value| value.strip_prefix("Bearer "))
     }
 
     pub(crate) fn connect(&self) -> Result<Connection> {

@@ -1,8 +1,9 @@
 //! The one table, on the screen and as JSON.
 
 use crate::options::Options;
+use crate::subject::Peers;
 use anyhow::Result;
-use branchline_testkit::MlflowServer;
+use branchline_testkit::Peer;
 use serde_json::{Value, json};
 
 /// What a figure should reach.
@@ -41,7 +42,7 @@ pub(crate) struct Row {
     /// Which guarantee our figure comes with.
     pub(crate) durability: &'static str,
     pub(crate) ours: f64,
-    pub(crate) peer: Option<f64>,
+    pub(crate) peers: Peers<f64>,
     pub(crate) limit: Option<f64>,
 }
 
@@ -76,7 +77,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(_: &Options) -> Self {
+    pub(crate) fn new() -> Self {
         Self { rows: Vec::new(), load_before: load() }
     }
 
@@ -98,17 +99,10 @@ impl Table {
     }
 
     fn print(&self, out: &mut impl std::io::Write, options: &Options) -> Result<()> {
-        let lines: Vec<[String; 10]> = self.rows.iter().map(line).collect();
+        let lines: Vec<[String; 12]> = self.rows.iter().map(line).collect();
+        let [first, second] = Peer::ALL.map(Peer::name);
         let titles = [
-            "",
-            "workload",
-            "unit",
-            "ours",
-            "mlflow",
-            "× mlflow",
-            "limit",
-            "of limit",
-            "target",
+            "", "workload", "unit", "ours", first, "×", second, "×", "limit", "of limit", "target",
             "reached",
         ];
         let mut widths = titles.map(|title| title.chars().count());
@@ -137,8 +131,8 @@ impl Table {
             .map(|row| {
                 json!({
                     "workload": row.workload, "what": row.what, "unit": row.unit, "durability": row.durability,
-                    "ours": row.ours, "mlflow": row.peer, "limit": row.limit,
-                    "times_mlflow": row.better(row.peer), "of_limit": row.better(row.limit),
+                    "ours": row.ours, "peers": by_name(row.peers), "limit": row.limit,
+                    "times": by_name(row.peers.map(|peer| row.better(peer))), "of_limit": row.better(row.limit),
                     "target": row.target.text(), "share_of_target": row.target.share(row.ours),
                 })
             })
@@ -151,15 +145,28 @@ impl Table {
     }
 }
 
-fn line(row: &Row) -> [String; 10] {
+/// Figures of the peers under their names.
+fn by_name(figures: Peers<f64>) -> Value {
+    let named =
+        Peer::ALL.iter().zip(figures).map(|(peer, figure)| (peer.name().to_owned(), json!(figure)));
+    Value::Object(named.collect())
+}
+
+fn line(row: &Row) -> [String; 12] {
     let optional = |figure: Option<f64>| figure.map_or_else(|| "–".to_owned(), number);
+    let times = |peer: Option<f64>| {
+        row.better(peer).map_or_else(|| "–".to_owned(), |times| format!("{times:.1}×"))
+    };
+    let [first, second] = row.peers;
     [
         row.workload.to_owned(),
         format!("{} ({})", row.what, row.durability),
         row.unit.to_owned(),
         number(row.ours),
-        optional(row.peer),
-        row.better(row.peer).map_or_else(|| "–".to_owned(), |times| format!("{times:.1}×")),
+        optional(first),
+        times(first),
+        optional(second),
+        times(second),
         optional(row.limit),
         row.better(row.limit)
             .map_or_else(|| "–".to_owned(), |share| format!("{:.0} %", share * 100.0)),
@@ -168,11 +175,11 @@ fn line(row: &Row) -> [String; 10] {
     ]
 }
 
-fn aligned(cells: &[String; 10], widths: &[usize; 10]) -> String {
+fn aligned(cells: &[String; 12], widths: &[usize; 12]) -> String {
     let mut text = String::new();
     for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
         let gap = " ".repeat(width - cell.chars().count());
-        let left = place < 3 || place == 9;
+        let left = place < 3 || place == 11;
         text += &if left { format!("{cell}{gap}  ") } else { format!("{gap}{cell}  ") };
     }
     text.trim_end().to_owned()
@@ -199,19 +206,27 @@ fn number(figure: f64) -> String {
 
 fn versions(options: &Options, load_before: &str) -> Vec<(&'static str, String)> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let peer = options.python.as_deref().and_then(MlflowServer::version);
-    let peer = peer.map_or_else(
-        || "none found (BRANCHLINE_PYTHON or .venv)".to_owned(),
-        |version| format!("mlflow {version}, 2 uvicorn workers, uvloop, httptools, SQLite in WAL mode (syncs every transaction)"),
-    );
+    let peers: Vec<String> = options.peers.iter().map(|peer| about(*peer)).collect();
     vec![
         ("ours", format!("branchline {}, release build, token checked on every call", env!("CARGO_PKG_VERSION"))),
-        ("peer", peer),
+        ("peers", peers.join("; ")),
         ("SQLite of the limits", rusqlite::version().to_owned()),
         ("durability", "balanced: tracking survives the death of the process at once, a power cut after 100 ms; registry is synced before it answers".to_owned()),
         ("machine", format!("{cores} cores, load average {load_before} before, {} after", load())),
         ("mode", if options.quick { "quick: a tenth of the work, not for quoting" } else { "full" }.to_owned()),
     ]
+}
+
+/// A peer, its version, and how it was set.
+fn about(peer: Peer) -> String {
+    let version = peer.version().unwrap_or_default();
+    let how = match peer {
+        Peer::Mlflow => {
+            "2 uvicorn workers, uvloop, httptools, SQLite in WAL mode (syncs every transaction)"
+        }
+        Peer::FastTrackMl => "SQLite in WAL mode (as at our level fast: no sync at a commit)",
+    };
+    format!("{} {version}, {how}", peer.name())
 }
 
 fn load() -> String {

@@ -125,6 +125,31 @@ test('the table filters, marks an error at its character, sorts and pages', asyn
   )
 })
 
+test('the order by a metric says which run is the best, and a pinned experiment stands first', async () => {
+  const experiment = await server.api.experiment('judged')
+  for (const [name, value] of [['good', 0.25], ['bad', 4.5]]) {
+    const run = await server.api.run(experiment, name)
+    await server.api.post('runs/log-metric', { run_id: run, key: 'val/loss', value, timestamp: 1, step: 0 })
+    await server.api.finish(run)
+  }
+  await server.api.experiment('touched-last')
+  await open(`/experiments/${experiment}`)
+  await page.click(id('sort-metrics.val/loss'))
+  await page.waitForURL(/order=/)
+  await until(() => page.locator(id('run-row')).first().textContent().then((t) => t.includes('good')), true, 'order')
+  await open('/experiments')
+  const row = page.locator(`${id('experiment-row')}[data-experiment-id="${experiment}"]`)
+  await until(() => row.locator(id('experiment-best')).textContent().then((t) => t.replace(/\s+/g, ' ').trim()), 'val/loss 0.25', 'the best')
+  const firstRow = () => page.locator(id('experiment-row')).first().getAttribute('data-experiment-id')
+  assert.notEqual(await firstRow(), experiment)
+  await row.locator(id('experiment-menu')).click()
+  await page.click(id('experiment-pin'))
+  await until(firstRow, experiment, 'the pinned one first')
+  await open('/')
+  const first = page.locator(id('home-experiment')).first()
+  await until(() => first.getAttribute('data-experiment-id'), experiment, 'first at home too')
+})
+
 test('a run is renamed, tagged, noted, deleted and brought back', async () => {
   const experiment = await server.api.experiment('edit')
   const run = await server.api.run(experiment, 'before')

@@ -12,6 +12,7 @@ export const keys = {
   artifacts: (kind: string, id: string, path: string) => ['artifacts', kind, id, path] as const,
   artifactText: (kind: string, id: string, path: string) => ['artifact-text', kind, id, path],
   homeRuns: (which: string) => ['home-runs', which] as const,
+  bestRun: (id: string, order: string, activity: string) => ['best-run', id, order, activity],
   models: ['models'] as const,
   model: (name: string) => ['model', name] as const,
   trash: ['trash'] as const,

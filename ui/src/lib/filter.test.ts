@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { andFilter, completionsAt, indexOfCharacter, quoteKey, tokenize } from './filter'
+import { andFilter, completionsAt, indexOfCharacter, metricOf, quoteKey, tokenize } from './filter'
 
 const keys = { metrics: ['rmse', 'val/loss', 'r2'], params: ['alpha', 'l1_ratio'], tags: ['team'] }
 const labels = (text: string) => completionsAt(text, text.length, keys).items.map((i) => i.label)
@@ -89,4 +89,12 @@ describe('andFilter', () => {
     )
     expect(andFilter('  ', 'c')).toBe('c')
   })
+})
+
+it('reads the metric of an order back', () => {
+  expect(metricOf(`metrics.${quoteKey('val/loss')} ASC`)).toBe('val/loss')
+  expect(metricOf('metrics.rmse DESC')).toBe('rmse')
+  expect(metricOf('start_time DESC')).toBeUndefined()
+  expect(metricOf('params.alpha ASC')).toBeUndefined()
+  expect(metricOf('')).toBeUndefined()
 })

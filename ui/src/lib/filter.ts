@@ -119,6 +119,12 @@ export function quoteKey(key: string): string {
   return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(key) && !KEYWORDS.test(key) ? key : `\`${key}\``
 }
 
+/** The metric that an order such as "metrics.`val/loss` ASC" is by; undefined of any other. */
+export function metricOf(order: string): string | undefined {
+  const key = /^metrics\.(.+) (?:ASC|DESC)$/.exec(order)?.[1]
+  return key?.startsWith('`') ? key.slice(1, -1) : key
+}
+
 /** What may stand at the caret. */
 export function completionsAt(text: string, caret: number, keys: FilterKeys): Completions {
   const tokens = tokenize(text.slice(0, caret))

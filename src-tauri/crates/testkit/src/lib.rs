@@ -9,6 +9,6 @@ mod server;
 
 pub use api::Api;
 pub use binary::{Profile, binary, workspace_root};
-pub use peer::MlflowServer;
+pub use peer::{Peer, PeerServer};
 pub use process::{memory_of_tree, terminate};
 pub use server::{Finished, Options, Server};

@@ -1,4 +1,5 @@
-//! `mlflow server` from the project's own Python environment, tuned as well as it can be.
+//! The peers: other tracking servers from the project's own Python environment, tuned as well
+//! as they can be.
 
 use crate::binary::workspace_root;
 use crate::process::terminate;
@@ -10,65 +11,117 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A running `mlflow server`: two uvicorn workers on uvloop and httptools, SQLite in WAL
-/// mode, no job runner. Dropping it ends it and its workers.
+/// Another tracking server that can be had from the package index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// `mlflow server`: two uvicorn workers on uvloop and httptools, SQLite in WAL mode, no
+    /// job runner.
+    Mlflow,
+    /// FastTrackML: a Go program on SQLite in WAL mode, without a sync at each commit.
+    FastTrackMl,
+}
+
+impl Peer {
+    /// All of them, in the order of tables.
+    pub const ALL: [Self; 2] = [Self::Mlflow, Self::FastTrackMl];
+
+    /// What people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Mlflow => "mlflow",
+            Self::FastTrackMl => "FastTrackML",
+        }
+    }
+
+    /// The Python package that brings it.
+    const fn package(self) -> &'static str {
+        match self {
+            Self::Mlflow => "mlflow",
+            Self::FastTrackMl => "FastTrackML",
+        }
+    }
+
+    /// The interpreter of the project's environment (`BRANCHLINE_PYTHON`, or `.venv`).
+    pub fn python() -> PathBuf {
+        std::env::var_os("BRANCHLINE_PYTHON")
+            .map_or_else(|| workspace_root().join(".venv/bin/python"), PathBuf::from)
+    }
+
+    /// Which version is installed; none when it is not.
+    pub fn version(self) -> Option<String> {
+        let code =
+            format!("from importlib.metadata import version; print(version('{}'))", self.package());
+        let output = Command::new(Self::python()).args(["-c", &code]).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// The database file in a folder that a server was started in.
+    pub fn database(self, folder: &Path) -> PathBuf {
+        folder.join(format!("{}.db", self.name().to_lowercase()))
+    }
+
+    fn command(self, port: u16, folder: &Path) -> Result<Command> {
+        let python = std::path::absolute(Self::python())?;
+        let (database, artifacts) = (self.database(folder), folder.join("artifacts"));
+        Ok(match self {
+            Self::Mlflow => {
+                let mut command = Command::new(python);
+                command
+                    .args(["-m", "mlflow", "server", "--workers", "2", "--port", &port.to_string()])
+                    .args(["--uvicorn-opts", "--loop uvloop --http httptools --log-level warning"])
+                    .arg("--backend-store-uri")
+                    .arg(format!("sqlite:///{}", database.display()))
+                    .arg("--artifacts-destination")
+                    .arg(artifacts)
+                    .env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+                    .env("MLFLOW_DISABLE_TELEMETRY", "true");
+                command
+            }
+            Self::FastTrackMl => {
+                let mut command = Command::new(python.with_file_name("fml"));
+                command
+                    .args(["server", "--log-level", "warn"])
+                    .args(["--listen-address", &format!("127.0.0.1:{port}")])
+                    .arg("--database-uri")
+                    .arg(format!("sqlite://{}", database.display()))
+                    .arg("--default-artifact-root")
+                    .arg(artifacts);
+                command
+            }
+        })
+    }
+}
+
+/// A running peer. Dropping it ends it and its workers.
 #[derive(Debug)]
-pub struct MlflowServer {
+pub struct PeerServer {
+    peer: Peer,
     child: Child,
     port: u16,
     folder: PathBuf,
     started_in: Duration,
 }
 
-impl MlflowServer {
-    /// The interpreter of the project's environment (`BRANCHLINE_PYTHON`, or `.venv`), if
-    /// it is there.
-    pub fn python() -> Option<PathBuf> {
-        let given = std::env::var_os("BRANCHLINE_PYTHON").map(PathBuf::from);
-        let path = given.unwrap_or_else(|| workspace_root().join(".venv/bin/python"));
-        path.exists().then(|| std::path::absolute(path).ok()).flatten()
-    }
-
-    /// The version of mlflow in that environment.
-    pub fn version(python: &Path) -> Option<String> {
-        let output = Command::new(python)
-            .args(["-c", "from importlib.metadata import version; print(version('mlflow'))"])
-            .output()
-            .ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    }
-
-    /// The database file in a folder that a server was started in.
-    pub fn database(folder: &Path) -> PathBuf {
-        folder.join("mlflow.db")
-    }
-
+impl PeerServer {
     /// Starts it and waits until it answers.
     ///
     /// # Errors
     /// When it does not answer within two minutes.
-    pub fn start(python: &Path, folder: &Path) -> Result<Self> {
+    pub fn start(peer: Peer, folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let words = std::fs::File::create(folder.join("words.txt"))?;
         let begun = Instant::now();
-        let child = Command::new(python)
-            .args(["-m", "mlflow", "server", "--workers", "2", "--port", &port.to_string()])
-            .args(["--uvicorn-opts", "--loop uvloop --http httptools --log-level warning"])
-            .arg("--backend-store-uri")
-            .arg(format!("sqlite:///{}", Self::database(folder).display()))
-            .arg("--artifacts-destination")
-            .arg(folder.join("artifacts"))
-            .env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-            .env("MLFLOW_DISABLE_TELEMETRY", "true")
+        let child = peer
+            .command(port, folder)?
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(words.try_clone()?)
             .stderr(words)
             .spawn()
-            .context("mlflow server did not start")?;
+            .with_context(|| format!("{} did not start", peer.name()))?;
         let mut server =
-            Self { child, port, folder: folder.to_owned(), started_in: Duration::ZERO };
+            Self { peer, child, port, folder: folder.to_owned(), started_in: Duration::ZERO };
         server.wait_until_it_answers()?;
         server.started_in = begun.elapsed();
         Ok(server)
@@ -83,11 +136,11 @@ impl MlflowServer {
             if let Some(status) = self.child.try_wait()? {
                 let said =
                     std::fs::read_to_string(self.folder.join("words.txt")).unwrap_or_default();
-                bail!("mlflow server ended with {status}: {said}");
+                bail!("{} ended with {status}: {said}", self.peer.name());
             }
             thread::park_timeout(Duration::from_millis(20));
         }
-        bail!("mlflow server did not answer within two minutes")
+        bail!("{} did not answer within two minutes", self.peer.name())
     }
 
     /// `host:port`.
@@ -100,9 +153,9 @@ impl MlflowServer {
         self.child.id()
     }
 
-    /// The folder with its database and artifacts.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.peer.database(&self.folder)
     }
 
     /// From the start of the process to its first answer.
@@ -111,7 +164,7 @@ impl MlflowServer {
     }
 }
 
-impl Drop for MlflowServer {
+impl Drop for PeerServer {
     fn drop(&mut self) {
         // Its workers end with it when it is asked; a kill would leave them behind.
         if terminate(&mut self.child).is_err() {

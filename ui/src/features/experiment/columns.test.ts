@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { Run } from '@/api/types'
-import { allColumns, defaultColumns } from './columns'
+import { allColumns, defaultColumns, neededWidth, type Column } from './columns'
 
 const keys = {
   params: ['a', 'b', 'c', 'd', 'e', 'f'],
@@ -28,4 +28,14 @@ it('begins with what varies and leaves the machine out', () => {
 
 it('takes the first parameters while there is nothing to compare', () => {
   expect(defaultColumns(keys, []).filter((id) => id.startsWith('params.'))).toHaveLength(3)
+})
+
+it('is as wide as its longest value needs, up to a limit', () => {
+  const all = allColumns({ params: ['lr'], metrics: [], tags: [] })
+  const lr = all.find((c) => c.id === 'params.lr') as Column
+  const run = (value: string) => ({ params: { lr: value } }) as unknown as Run
+  expect(neededWidth(lr, [], 0)).toBe(lr.width)
+  expect(neededWidth(lr, [run('0.1')], 0)).toBe(lr.width)
+  expect(neededWidth(lr, [run('0.1'), run('0.00031622776')], 0)).toBeGreaterThan(13 * 7)
+  expect(neededWidth(lr, [run('x'.repeat(500))], 0)).toBe(190)
 })

@@ -38,9 +38,11 @@ export const EXPERIMENT_COLUMN: Column = {
   field: undefined,
 }
 
+const WIDEST = 190
+
 /** Wide enough for its label in the header's small type, and for five digits. */
 const widthFor = (label: string, least: number) =>
-  Math.min(190, Math.max(least, Math.round(label.length * 6.5) + 22))
+  Math.min(WIDEST, Math.max(least, Math.round(label.length * 6.5) + 22))
 
 function keyed(group: 'params' | 'metrics' | 'tags', key: string): Column {
   return {
@@ -127,4 +129,12 @@ export function cellText(column: Column, run: Run, now: number): string {
   if (column.id === 'duration') return formatDuration(durationOf(run, now))
   if (column.id === 'started') return formatAgo(run.started_at, now)
   return run.user_id || MISSING
+}
+
+/** The width that the longest text of a column among these runs needs, in pixels. */
+export function neededWidth(column: Column, runs: readonly Run[], now: number): number {
+  if (column.group === 'run') return column.width
+  const letter = column.numeric ? 7.3 : 6.8
+  const longest = Math.max(0, ...runs.map((run) => cellText(column, run, now).length))
+  return Math.min(WIDEST, Math.max(column.width, Math.ceil(longest * letter) + 20))
 }

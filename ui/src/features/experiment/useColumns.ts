@@ -1,9 +1,12 @@
-import { computed, shallowRef, watch, type Ref } from 'vue'
+import { computed, shallowReactive, shallowRef, watch, type Ref } from 'vue'
 import { keys as cacheKeys } from '@/api/keys'
 import { queryClient } from '@/api/query'
 import type { ExperimentKeys, Run } from '@/api/types'
 import { isStrings, setPreference, usePreference } from '@/composables/preferences'
-import { allColumns, defaultColumns, type Column } from './columns'
+import { allColumns, defaultColumns, neededWidth, type Column } from './columns'
+
+/** Enough to know how long a value gets; a table of thousands is not measured whole. */
+const MEASURED = 200
 
 /** The columns of one experiment: those that its keys allow, and those that are shown. */
 export function useColumns(
@@ -33,10 +36,26 @@ export function useColumns(
     get: () => (stored.value.length > 0 ? stored.value : (first.value ?? standard(keys.value, []))),
     set: (ids) => (stored.value = ids),
   })
-  const visible = computed(() => {
-    const wanted = new Set(chosen.value)
-    return all.value.filter((column) => wanted.has(column.id))
+  const wanted = computed(() => {
+    const ids = new Set(chosen.value)
+    return all.value.filter((column) => ids.has(column.id))
   })
+  // Widths only grow: a column that shrinks again under one's eyes is worse than a wide one.
+  const widths = shallowReactive(new Map<string, number>())
+  watch(
+    [rows, wanted],
+    ([list, columns]) => {
+      const some = list.slice(0, MEASURED)
+      for (const column of columns) {
+        const needed = neededWidth(column, some, Date.now())
+        if (needed > (widths.get(column.id) ?? column.width)) widths.set(column.id, needed)
+      }
+    },
+    { immediate: true },
+  )
+  const visible = computed(() =>
+    wanted.value.map((column) => ({ ...column, width: widths.get(column.id) ?? column.width })),
+  )
 
   const needAggregates = computed(() => visible.value.some(({ of }) => of !== undefined))
 

@@ -1,68 +1,106 @@
-//! W6: a history of a hundred thousand points, whole and sampled for a chart.
+//! W6: a history of a hundred thousand points and of a million, whole and sampled for a chart.
 
 use crate::options::Options;
 use crate::stats::Times;
-use crate::subject::{Subject, point};
+use crate::subject::{Peers, Subject, point};
 use crate::table::{Row, Table, Target};
-use anyhow::{Result, ensure};
-use branchline_testkit::Peer;
+use anyhow::{Context, Result, ensure};
+use branchline_testkit::{Peer, memory_of_tree};
 use serde_json::{Value, json};
+
+/// A length of history, and what it may cost.
+struct Length {
+    points: usize,
+    whole: &'static str,
+    seconds: f64,
+    sampled: &'static str,
+    milliseconds: f64,
+    times: usize,
+}
+
+const LENGTHS: [Length; 2] = [
+    Length {
+        points: 100_000,
+        whole: "whole history of 100k points",
+        seconds: 0.07,
+        sampled: "100k points sampled to 320",
+        milliseconds: 5.0,
+        times: 10,
+    },
+    Length {
+        points: 1_000_000,
+        whole: "whole history of 1M points",
+        seconds: 0.7,
+        sampled: "1M points sampled to 320",
+        milliseconds: 6.0,
+        times: 3,
+    },
+];
+
+/// Seconds of the whole history, and milliseconds of a sample where there is such a thing.
+type Figures = (f64, Option<f64>);
 
 pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     if !options.wants("W6") {
         return Ok(());
     }
-    let points = options.count(100_000);
-    let ours = Subject::ours(options, "ours-history")?;
-    let mut connection = ours.connect()?;
-    let (run, _) = ours.create_run(&mut connection)?;
-    fill(&ours, &run, points)?;
-    let whole = whole(&ours, &run, points, 10)?;
-    let body = json!({"run_ids": [run], "keys": ["loss"], "max_points": 320}).to_string();
-    let request =
-        ours.request("POST", "/api/v1/metrics/series", "application/json", body.as_bytes());
-    connection.call(&request)?;
-    let sampled = Times::of(options.count(100), |_| connection.call(&request).map(drop))?.median();
-    ours.stop()?;
-    let theirs = Subject::each_peer(options, "history", |peer, subject| {
-        let run = crate::fill::peer_history(peer, &subject.database(), points)?;
-        let whole = self::whole(&subject, &run, points, 1)?;
-        // FastTrackML samples only through Aim's interface.
-        let sampled = match peer {
-            Peer::Mlflow => Some(sampled_by_mlflow(&subject, &run)?),
-            Peer::FastTrackMl => None,
-        };
-        Ok((whole, sampled))
-    })?;
-    let row = |what, unit, most, ours, peers| Row {
-        workload: "W6",
-        what,
-        unit,
-        target: Target::AtMost(most),
-        durability: "read",
-        ours,
-        peers,
-        limit: None,
-    };
-    // A quick run reads a tenth of the points, so it has a tenth of the time.
-    table.add(row(
-        "whole history of 100k points",
-        "s",
-        0.07 * points as f64 / 1e5,
-        whole,
-        theirs.map(|figures| figures.map(|(whole, _)| whole)),
-    ));
-    let peers = theirs.map(|figures| figures.and_then(|(_, sampled)| sampled));
-    table.add(row("sampled to 320 points", "ms", 5.0, sampled, peers));
+    for length in &LENGTHS {
+        let points = options.count(length.points);
+        let (mine, grown) = ours(options, length, points)?;
+        let theirs = Subject::each_peer(options, &format!("history-{points}"), |peer, subject| {
+            peers(peer, &subject, points)
+        })?;
+        // A quick run reads a tenth of the points, so it has a tenth of the time.
+        let seconds = length.seconds * points as f64 / length.points as f64;
+        let whole = theirs.map(|figures| figures.map(|(whole, _)| whole));
+        table.add(row([length.whole, "s"], seconds, mine.0, whole));
+        let sampled = theirs.map(|figures| figures.and_then(|(_, sampled)| sampled));
+        let ours = mine.1.context("no sample")?;
+        table.add(row([length.sampled, "ms"], length.milliseconds, ours, sampled));
+        if length.points == 1_000_000 {
+            let what = ["memory that reading 1M points added", "MB"];
+            table.add(row(what, 20.0, grown, Peers::default()));
+        }
+    }
     Ok(())
 }
 
-fn sampled_by_mlflow(subject: &Subject, run: &str) -> Result<f64> {
+fn row([what, unit]: [&'static str; 2], most: f64, ours: f64, peers: Peers<f64>) -> Row {
+    let target = Target::AtMost(most);
+    Row { workload: "W6", what, unit, target, durability: "read", ours, peers, limit: None }
+}
+
+/// Our figures, and the megabytes that the server grew by while it answered.
+fn ours(options: &Options, length: &Length, points: usize) -> Result<(Figures, f64)> {
+    let subject = Subject::ours(options, &format!("ours-history-{points}"))?;
+    let mut connection = subject.connect()?;
+    let (run, _) = subject.create_run(&mut connection)?;
+    fill(&subject, &run, points)?;
+    let (before, _) = memory_of_tree(subject.pid())?;
+    let whole = whole(&subject, &run, points, length.times)?;
+    let (after, _) = memory_of_tree(subject.pid())?;
+    let body = json!({"run_ids": [run], "keys": ["loss"], "max_points": 320}).to_string();
+    let request =
+        subject.request("POST", "/api/v1/metrics/series", "application/json", body.as_bytes());
+    connection.call(&request)?;
+    let sampled = Times::of(options.count(100), |_| connection.call(&request).map(drop))?.median();
+    subject.stop()?;
+    Ok(((whole, Some(sampled)), (after as f64 - before as f64).max(0.0) / 1e6))
+}
+
+fn peers(peer: Peer, subject: &Subject, points: usize) -> Result<Figures> {
+    let run = crate::fill::peer_history(peer, &subject.database(), points)?;
+    let whole = whole(subject, &run, points, 1)?;
+    // FastTrackML samples only through Aim's interface.
+    if peer == Peer::FastTrackMl {
+        return Ok((whole, None));
+    }
     let path = format!(
         "/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval?run_ids={run}&metric_key=loss&max_results=320"
     );
     let (request, mut connection) = (subject.get(&path), subject.connect()?);
-    Ok(Times::of(5, |_| connection.call(&request).map(drop))?.median())
+    let sampled = Times::of(3, |_| connection.call(&request).map(drop))?.median();
+    Ok((whole, Some(sampled)))
 }
 
 fn fill(subject: &Subject, run: &str, points: usize) -> Result<()> {
@@ -76,12 +114,20 @@ fn fill(subject: &Subject, run: &str, points: usize) -> Result<()> {
     Ok(())
 }
 
+/// The median of reading all points, in seconds. Only the first answer is counted through, so
+/// that the generator's own work is not in the figure.
 fn whole(subject: &Subject, run: &str, points: usize, count: usize) -> Result<f64> {
     let request =
         subject.get(&format!("/api/2.0/mlflow/metrics/get-history?run_id={run}&metric_key=loss"));
     let mut connection = subject.connect()?;
-    let answer: Value = serde_json::from_slice(connection.call(&request)?)?;
+    let mut check = None;
+    let times = Times::of(count, |_| {
+        let answer = connection.call(&request)?;
+        check.get_or_insert_with(|| answer.to_vec());
+        Ok(())
+    })?;
+    let answer: Value = serde_json::from_slice(&check.context("nothing was read")?)?;
     let got = answer["metrics"].as_array().map_or(0, Vec::len);
     ensure!(got == points, "{got} of {points} points");
-    Ok(Times::of(count, |_| connection.call(&request).map(drop))?.median() / 1e3)
+    Ok(times.median() / 1e3)
 }

@@ -714,6 +714,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/traces/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes traces of an experiment for good, with their spans, files and assessments. */
+        post: operations["delete_traces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traces/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Searches traces; newest first when no order is said. */
+        post: operations["search_traces"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/traces/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A trace with the spans that have arrived so far. */
+        get: operations["get_trace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/trash": {
         parameters: {
             query?: never;
@@ -813,6 +864,25 @@ export interface components {
             local_path?: string | null;
             /** @description Sorted. */
             files: components["schemas"]["ArtifactFile"][];
+        };
+        /** @description A judgement of a trace or of one of its spans. */
+        Assessment: {
+            assessment_id: string;
+            /** @description What was judged. */
+            name: string;
+            /** @description `feedback`, `expectation` or `issue`. */
+            kind: string;
+            /** @description What it says, any JSON. */
+            value: unknown;
+            /** @description Why there is no feedback. */
+            error?: string | null;
+            /** @description `HUMAN`, `LLM_JUDGE` or `CODE`. */
+            source_type: string;
+            /** @description Who or what judged. */
+            source_id?: string | null;
+            /** @description Why. */
+            rationale?: string | null;
+            created_at: components["schemas"]["Time"];
         };
         /** @description Where to write. */
         Backup: {
@@ -927,6 +997,10 @@ export interface components {
             schema?: string | null;
             /** @description JSON as text. */
             profile?: string | null;
+        };
+        /** @description How many went. */
+        DeletedTraces: {
+            deleted: number;
         };
         /** @description What went, or would go. */
         EmptiedTrash: {
@@ -1526,6 +1600,54 @@ export interface components {
         SignInSecret: {
             secret: string;
         };
+        /** @description One step of a trace. */
+        Span: {
+            span_id: string;
+            /** @description The step that it is part of. */
+            parent_id?: string | null;
+            name: string;
+            /** @description Such as `LLM`, `TOOL` or `CHAIN`. */
+            span_type?: string | null;
+            status: components["schemas"]["SpanStatus"];
+            /** @description What went wrong. */
+            status_message?: string | null;
+            /**
+             * Format: double
+             * @description Milliseconds from the trace's start on.
+             */
+            start_ms: number;
+            /**
+             * Format: double
+             * @description Milliseconds; absent while it is open.
+             */
+            duration_ms?: number | null;
+            /** @description What went in, any JSON. */
+            inputs?: unknown;
+            /** @description What came out, any JSON. */
+            outputs?: unknown;
+            /** @description All else that it says of itself. */
+            attributes: {
+                [key: string]: unknown;
+            };
+            events: components["schemas"]["SpanEvent"][];
+        };
+        /** @description Something that happened during a span, such as an exception. */
+        SpanEvent: {
+            name: string;
+            /**
+             * Format: double
+             * @description Milliseconds from the trace's start on.
+             */
+            at_ms: number;
+            attributes: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * @description How a span ended.
+         * @enum {string}
+         */
+        SpanStatus: "UNSET" | "OK" | "ERROR";
         /** @description A query; it can only read. */
         SqlQuery: {
             sql: string;
@@ -1539,6 +1661,7 @@ export interface components {
             /** @description There are more rows. */
             truncated: boolean;
         };
+        String: string;
         /** Format: date-time */
         Time: string;
         /** @description A personal access token, without its secret. */
@@ -1551,10 +1674,94 @@ export interface components {
             expires_at?: components["schemas"]["Time"] | null;
             last_used_at?: components["schemas"]["Time"] | null;
         };
+        /** @description Tokens that models took and gave. */
+        TokenCount: {
+            /** Format: int64 */
+            input?: number | null;
+            /** Format: int64 */
+            output?: number | null;
+            /** Format: int64 */
+            total?: number | null;
+        };
         /** @description The caller's tokens. */
         TokenList: {
             tokens: components["schemas"]["Token"][];
         };
+        /** @description A trace without its spans. */
+        Trace: {
+            trace_id: string;
+            experiment_id: string;
+            name?: string | null;
+            state: components["schemas"]["TraceState"];
+            started_at: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Milliseconds; absent while it is open.
+             */
+            duration_ms?: number | null;
+            /** @description The beginning of what was asked. */
+            request_preview?: string | null;
+            /** @description The beginning of what was answered. */
+            response_preview?: string | null;
+            /** @description The conversation that it is part of. */
+            session?: string | null;
+            /** @description The end user. */
+            user?: string | null;
+            /** @description The run during which it was made. */
+            source_run_id?: string | null;
+            tokens?: components["schemas"]["TokenCount"] | null;
+            /**
+             * Format: double
+             * @description US dollars.
+             */
+            cost?: number | null;
+            /** Format: int64 */
+            span_count?: number | null;
+            tags: {
+                [key: string]: string;
+            };
+            metadata: {
+                [key: string]: string;
+            };
+            /** @description Those that none stands in for, oldest first. */
+            assessments: components["schemas"]["Assessment"][];
+        };
+        /** @description Which traces are to go. */
+        TraceDeletion: {
+            experiment_id: components["schemas"]["String"];
+            trace_ids: string[];
+        };
+        /** @description A trace with its spans. */
+        TraceDetail: {
+            trace: components["schemas"]["Trace"];
+            /**
+             * @description Those that have arrived, the root first, then by start. Absent where the client keeps
+             *     them in a file of the trace, as clients of MLflow 2 do.
+             */
+            spans?: components["schemas"]["Span"][] | null;
+        };
+        /** @description A page of traces. */
+        TraceList: {
+            traces: components["schemas"]["Trace"][];
+            next_page_token?: string | null;
+        };
+        /** @description A search over traces. */
+        TraceSearch: {
+            /** @description Where to look; none finds nothing. */
+            experiment_ids: components["schemas"]["String"][];
+            /** @description MLflow's search language of traces, such as `status = 'ERROR'`. */
+            filter?: string;
+            /** @description Such as `timestamp_ms DESC`. */
+            order_by?: string[];
+            /** @description 100 when not said, at most 500. */
+            max_results?: number | null;
+            page_token?: string | null;
+        };
+        /**
+         * @description How a trace stands.
+         * @enum {string}
+         */
+        TraceState: "UNSPECIFIED" | "OK" | "ERROR" | "IN_PROGRESS";
         /** @description How much lies in the trash. */
         TrashCounts: {
             /** Format: int64 */
@@ -3394,6 +3601,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_traces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TraceDeletion"];
+            };
+        };
+        responses: {
+            /** @description Gone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedTraces"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    search_traces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TraceSearch"];
+            };
+        };
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceList"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_trace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The trace's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trace. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TraceDetail"];
+                };
             };
             /** @description What went wrong, and what to do about it. */
             default: {

@@ -3,7 +3,7 @@
 use crate::error::StoreResult;
 use crate::tx::View;
 use branchline_core::event::Cursor;
-use branchline_core::{ExperimentId, RunId};
+use branchline_core::{ExperimentId, RunId, TraceId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// What a change is about.
@@ -48,6 +48,8 @@ pub enum Topic {
     Run(RunId),
     /// One run's metric points.
     RunMetrics(RunId),
+    /// The traces of one experiment.
+    Traces(ExperimentId),
     /// The registry.
     Models,
 }
@@ -68,6 +70,8 @@ pub enum Change {
         /// Last step touched.
         to_step: i64,
     },
+    /// A trace, its spans or assessments changed; one that is gone is not named.
+    Trace(Option<TraceId>),
     /// A registered model, its versions or aliases changed; deleted ones have no name left.
     Model(Option<String>),
 }
@@ -166,6 +170,13 @@ impl View<'_> {
                         to_step: row.get(2)?,
                     }))
                 },
+            ),
+            // Of a trace that is gone nothing tells the experiment any more.
+            Topic::Traces(id) => self.collect(
+                "SELECT DISTINCT t.trace_id FROM change c LEFT JOIN trace t ON t.id = c.entity
+                 WHERE c.seq > ?1 AND c.kind = 8 AND (t.experiment_id = ?2 OR t.id IS NULL)",
+                params![after, id.0],
+                |row| Ok(Some(Change::Trace(row.get::<_, Option<String>>(0)?.map(TraceId::new)))),
             ),
             Topic::Models => self.collect(
                 "SELECT DISTINCT (SELECT name FROM registered_model WHERE id = entity)

@@ -22,6 +22,7 @@ mod logged_model;
 mod metric;
 mod migrate;
 mod names;
+mod platform;
 mod query;
 mod readers;
 mod registry;

@@ -1,11 +1,11 @@
 //! Storing, on real folders.
 
-use super::tests::{ROOT, get, listed, on_disk, put, store};
+use super::tests::{ROOT, get, listed, on_disk, put, read, store};
 use super::*;
 use branchline_core::{ErrorCode, artifact_path};
 use proptest::prelude::*;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 #[tokio::test]
 async fn what_is_stored_is_measured() {
@@ -13,7 +13,7 @@ async fn what_is_stored_is_measured() {
     let stored = put(&artifacts, ROOT, "abc", b"abc").await;
     let sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(stored, Stored { size: 3, sha256: sha256.to_owned() });
-    let empty = artifacts.create(ROOT, "empty").await.unwrap().finish().await.unwrap();
+    let empty = artifacts.create(ROOT, "empty").unwrap().finish().await.unwrap();
     assert_eq!(empty.size, 0);
     assert!(empty.sha256.starts_with("e3b0c44298fc1c14"));
     assert_eq!(get(&artifacts, ROOT, "empty").await.unwrap(), b"");
@@ -23,7 +23,7 @@ async fn what_is_stored_is_measured() {
 async fn a_large_file_arrives_whole_from_pieces_of_any_size() {
     let (_dir, artifacts) = store();
     let data: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 % 251) as u8).collect();
-    let mut upload = artifacts.create(ROOT, "large").await.unwrap();
+    let mut upload = artifacts.create(ROOT, "large").unwrap();
     let mut at = 0;
     for size in [1, 10, 600_000, 0, 524_288, 524_287, 100, 1_000_000].into_iter().cycle() {
         let end = data.len().min(at + size);
@@ -43,61 +43,92 @@ async fn a_large_file_arrives_whole_from_pieces_of_any_size() {
 #[tokio::test]
 async fn nobody_sees_a_part_of_a_file() {
     let (_dir, artifacts) = store();
-    put(&artifacts, ROOT, "a/f", b"old").await;
-    let mut reader = artifacts.open(ROOT, "a/f").await.unwrap();
-    let mut upload = artifacts.create(ROOT, "a/f").await.unwrap();
+    let long = vec![b'o'; 200_000];
+    put(&artifacts, ROOT, "a/f", &long).await;
+    let reader = artifacts.open(ROOT, "a/f").await.unwrap();
+    let mut upload = artifacts.create(ROOT, "a/f").unwrap();
     upload.write(&vec![b'n'; 2_000_000]).await.unwrap();
-    assert_eq!(get(&artifacts, ROOT, "a/f").await.unwrap(), b"old");
+    assert_eq!(get(&artifacts, ROOT, "a/f").await.unwrap(), long);
     assert_eq!(listed(&artifacts, ROOT, None).await, ["a"]);
     assert_eq!(listed(&artifacts, ROOT, Some("a")).await, ["a/f"]);
     upload.finish().await.unwrap();
     assert_eq!(get(&artifacts, ROOT, "a/f").await.unwrap().len(), 2_000_000);
-    let mut old = Vec::new();
-    tokio::io::AsyncReadExt::read_to_end(&mut reader.file, &mut old).await.unwrap();
-    assert_eq!(old, b"old");
+    assert_eq!(read(reader), long);
 }
 
-#[tokio::test]
-async fn a_cut_upload_leaves_nothing_behind() {
+#[test]
+fn a_cut_upload_leaves_nothing_behind() {
     let (dir, artifacts) = store();
     let allowed = dir.path().join("allowed");
-    for uri in [ROOT, allowed.to_str().unwrap()] {
-        let mut upload = artifacts.create(uri, "new/folder/file").await.unwrap();
-        upload.write(&vec![1; 2_000_000]).await.unwrap();
-        drop(upload);
-    }
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        for uri in [ROOT, allowed.to_str().unwrap()] {
+            let mut upload = artifacts.create(uri, "new/folder/file").unwrap();
+            upload.write(&vec![1; 2_000_000]).await.unwrap();
+            upload.write(&vec![1; 2_000_000]).await.unwrap();
+            drop(upload);
+        }
+    });
+    // Waits for what the disk was doing.
+    drop(runtime);
     assert_eq!(on_disk(&allowed), Vec::<String>::new());
+    assert_eq!(on_disk(&dir.path().join("artifacts")), Vec::<String>::new());
+    assert_eq!(waiting(&dir), 0);
+}
+
+#[test]
+fn an_upload_that_is_aborted_while_the_disk_works_leaves_nothing_behind() {
+    let (dir, artifacts) = store();
+    for _ in 0..20 {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut upload = artifacts.create(ROOT, "f").unwrap();
+            // Answered when the disk has begun, not when it has done.
+            upload.push(vec![1; 8_000_000].into()).await.unwrap();
+            drop(upload);
+        });
+        // Waits for what the disk was doing.
+        drop(runtime);
+        assert_eq!(waiting(&dir), 0);
+    }
     assert_eq!(on_disk(&dir.path().join("artifacts")), Vec::<String>::new());
 }
 
-#[tokio::test]
-async fn an_upload_that_is_aborted_while_the_disk_works_leaves_nothing_behind() {
-    let (dir, artifacts) = store();
-    let data = vec![1; 8_000_000];
-    for _ in 0..20 {
-        let mut upload = artifacts.create(ROOT, "f").await.unwrap();
-        // Polled once, then dropped: the write is under way.
-        let write = upload.write(&data);
-        assert!(futures_util::FutureExt::now_or_never(write).is_none());
-        assert_eq!(upload.write(b"x").await.map_err(|error| error.code), Ok(()));
-        assert_eq!(upload.finish().await.unwrap_err().code, ErrorCode::Internal);
-    }
-    assert_eq!(on_disk(&dir.path().join("artifacts")), Vec::<String>::new());
+#[test]
+fn a_caller_that_goes_away_while_it_waits_loses_nothing() {
+    let (_dir, artifacts) = store();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let mut upload = artifacts.create(ROOT, "f").unwrap();
+        for _ in 0..20 {
+            // Polled once and dropped, whether or not the disk was done by then.
+            let _ = futures_util::FutureExt::now_or_never(upload.push(vec![7; 2_000_000].into()));
+        }
+        assert_eq!(upload.finish().await.unwrap().size, 40_000_000);
+        assert_eq!(get(&artifacts, ROOT, "f").await.unwrap(), vec![7; 40_000_000]);
+    });
+}
+
+/// How many files wait in the room of uploads.
+fn waiting(dir: &tempfile::TempDir) -> usize {
+    fs::read_dir(dir.path().join("artifacts/.branchline-uploads")).unwrap().count()
 }
 
 #[tokio::test]
 async fn what_a_crash_left_behind_is_swept_up() {
     let (dir, artifacts) = store();
     let room = dir.path().join("artifacts/.branchline-uploads");
-    let mut running = artifacts.create(ROOT, "f").await.unwrap();
-    running.write(b"x").await.unwrap();
+    let mut running = artifacts.create(ROOT, "f").unwrap();
+    running.write(&vec![b'x'; 2_000_000]).await.unwrap();
+    fs::create_dir_all(&room).unwrap();
     let old = room.join(".branchline-upload-old");
     let file = fs::File::create(&old).unwrap();
     file.set_modified(SystemTime::now() - Duration::from_secs(2 * 60 * 60)).unwrap();
-    Artifacts::new(dir.path().join("artifacts"), Vec::new(), false);
+    let root = dir.path().join("artifacts");
+    Artifacts::new(ArtifactOptions::in_folder(root, Durability::Fast));
     assert!(!old.exists());
     running.finish().await.unwrap();
-    assert_eq!(get(&artifacts, ROOT, "f").await.unwrap(), b"x");
+    assert_eq!(get(&artifacts, ROOT, "f").await.unwrap().len(), 2_000_000);
 }
 
 #[tokio::test]
@@ -106,7 +137,7 @@ async fn files_and_folders_are_not_mixed_up() {
     put(&artifacts, ROOT, "folder/file", b"x").await;
     let long = "x".repeat(300);
     for path in ["folder", "folder/file/below", "", ".", &long] {
-        let answer = match artifacts.create(ROOT, path).await {
+        let answer = match artifacts.create(ROOT, path) {
             Ok(upload) => upload.finish().await.err(),
             Err(error) => Some(error),
         };
@@ -115,23 +146,50 @@ async fn files_and_folders_are_not_mixed_up() {
     assert_eq!(on_disk(&dir.path().join("artifacts")), ["folder", "folder/file"]);
 }
 
+#[tokio::test]
+async fn every_level_stores_the_same() {
+    for durability in [Durability::Balanced, Durability::PowerSafe, Durability::Fast] {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("artifacts");
+        let artifacts = Artifacts::new(ArtifactOptions::in_folder(root.clone(), durability));
+        // Many small ones at once are put on the disk together; a large one by itself.
+        let mut uploads = tokio::task::JoinSet::new();
+        for number in 0..50 {
+            let artifacts = artifacts.clone();
+            uploads.spawn(async move {
+                put(&artifacts, ROOT, &format!("d{}/{number}", number % 5), b"small").await
+            });
+        }
+        assert_eq!(uploads.join_all().await.len(), 50);
+        let large = vec![3; 40 << 20];
+        put(&artifacts, ROOT, "large", &large).await;
+        artifacts.close().await;
+        // What comes after the end waits for the disk itself.
+        put(&artifacts, ROOT, "late", b"late").await;
+        assert_eq!(get(&artifacts, ROOT, "large").await.unwrap(), large);
+        assert_eq!(artifacts.total_size().await.unwrap(), 50 * 5 + (40 << 20) + 4);
+        assert_eq!(waiting(&dir), 0);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_is_told_apart() {
     let (dir, artifacts) = store();
-    let mut upload = artifacts.create(ROOT, "f").await.unwrap();
+    let mut upload = artifacts.create(ROOT, "f").unwrap();
     // The kernel's own full disk.
     upload.write_to(fs::File::options().write(true).open("/dev/full").unwrap());
-    let error = upload.write(&vec![1; 1_000_000]).await.unwrap_err();
+    upload.write(&vec![1; 2_000_000]).await.unwrap();
+    let error = upload.write(&vec![1; 2_000_000]).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::StorageFull);
     assert!(error.hint.is_some());
     drop(upload);
-    let mut upload = artifacts.create(ROOT, "f").await.unwrap();
+    let mut upload = artifacts.create(ROOT, "f").unwrap();
     upload.write_to(fs::File::options().write(true).open("/dev/full").unwrap());
     upload.write(b"small").await.unwrap();
     assert_eq!(upload.finish().await.unwrap_err().code, ErrorCode::StorageFull);
     assert_eq!(on_disk(&dir.path().join("artifacts")), Vec::<String>::new());
-    assert_eq!(fs::read_dir(dir.path().join("artifacts/.branchline-uploads")).unwrap().count(), 0);
+    assert_eq!(waiting(&dir), 0);
 }
 
 #[tokio::test]
@@ -238,7 +296,7 @@ proptest! {
         runtime.block_on(async {
             let (dir, artifacts) = store();
             let checked = artifact_path::check(&path);
-            let Ok(upload) = artifacts.create("mlflow-artifacts:/r", &path).await else {
+            let Ok(upload) = artifacts.create("mlflow-artifacts:/r", &path) else {
                 assert!(checked.is_err() || checked.unwrap().is_root());
                 return;
             };

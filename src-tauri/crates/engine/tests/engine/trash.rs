@@ -35,7 +35,7 @@ async fn full_run(fixture: &Fixture, experiment: ExperimentId) -> (RunId, PathBu
     fixture.engine.log_batch(&fixture.owner, &run, batch).await.unwrap();
     let uri = fixture.engine.run(&fixture.owner, &run).await.unwrap().info.artifact_uri;
     let artifacts = fixture.engine.artifacts();
-    let mut upload = artifacts.create(&uri, "model/weights.bin").await.unwrap();
+    let mut upload = artifacts.create(&uri, "model/weights.bin").unwrap();
     upload.write(b"0123456789").await.unwrap();
     upload.finish().await.unwrap();
     (run, artifacts.resolve_uri(&uri, None).unwrap())

@@ -19,6 +19,7 @@ mod search;
 pub(crate) mod server;
 mod session;
 mod tokens;
+mod traces;
 mod trash;
 mod versions;
 pub(crate) mod wire;
@@ -90,6 +91,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(models::routes())
         .merge(versions::routes())
         .merge(search::routes())
+        .merge(traces::routes())
         .merge(trash::routes())
         .merge(filter::routes())
         .merge(database::routes())

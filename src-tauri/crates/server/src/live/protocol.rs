@@ -61,6 +61,8 @@ pub(super) enum Changed {
     Itself(Empty),
     /// These experiments.
     Experiments { experiment_ids: Vec<String> },
+    /// These traces of the experiment; those deleted are not named.
+    Traces { trace_ids: Vec<String> },
     /// These registered models; those deleted are not named.
     Models { names: Vec<String> },
 }

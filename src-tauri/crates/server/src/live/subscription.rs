@@ -128,6 +128,12 @@ impl Subscription {
                     _ => None,
                 }),
             },
+            Topic::Traces(_) => Told::Changed(Changed::Traces {
+                trace_ids: named(changes, |change| match change {
+                    Change::Trace(id) => id.map(|id| id.to_string()),
+                    _ => None,
+                }),
+            }),
             Topic::Run(_) => Told::Changed(Changed::Itself(Empty {})),
             Topic::Models => Told::Changed(Changed::Models {
                 names: named(changes, |change| match change {
@@ -181,6 +187,7 @@ fn is_about(topic: &Topic, kind: &EventKind) -> bool {
         (Topic::Experiment(id), EventKind::Run(_, of) | EventKind::Metrics(_, of)) => id == of,
         (Topic::Run(id), EventKind::Run(run, _) | EventKind::Metrics(run, _)) => id == run,
         (Topic::RunMetrics(id), EventKind::Metrics(run, _)) => id == run,
+        (Topic::Traces(id), EventKind::Trace(_, of)) => id == of,
         (Topic::Models, EventKind::RegisteredModel(_)) => true,
         _ => false,
     }
@@ -192,6 +199,7 @@ pub(super) fn parse_topic(text: &str) -> Result<Topic> {
     match parts.as_slice() {
         ["experiments"] => Ok(Topic::Experiments),
         ["experiment", id] => Ok(Topic::Experiment(id.parse::<ExperimentId>()?)),
+        ["experiment", id, "traces"] => Ok(Topic::Traces(id.parse::<ExperimentId>()?)),
         ["run", id] => Ok(Topic::Run(RunId::new(*id))),
         ["run", id, "metrics"] => Ok(Topic::RunMetrics(RunId::new(*id))),
         ["models"] => Ok(Topic::Models),
@@ -211,6 +219,7 @@ mod tests {
     fn topics_are_read_by_name() {
         assert_eq!(parse_topic("experiment/7").unwrap(), Topic::Experiment(ExperimentId(7)));
         assert_eq!(parse_topic("run/a/metrics").unwrap(), Topic::RunMetrics(RunId::new("a")));
+        assert_eq!(parse_topic("experiment/7/traces").unwrap(), Topic::Traces(ExperimentId(7)));
         for odd in ["", "run", "experiment/x", "run/a/points", "models/a"] {
             assert!(parse_topic(odd).is_err(), "{odd} is no topic");
         }
@@ -241,6 +250,7 @@ mod tests {
             default_artifact_root: None,
             artifacts_destination: None,
             allowed_roots: Vec::new(),
+            buckets: branchline_engine::BucketOptions::default(),
         })
         .unwrap();
         let owner = engine.owner_actor().await.unwrap();

@@ -43,7 +43,7 @@ pub(super) fn table_outside() -> Table {
     ]
 }
 
-async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Result<RunInfo> {
+pub(super) async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Result<RunInfo> {
     let mut found = engine.run_infos(actor, vec![id.clone()]).await?;
     found.pop().ok_or_else(|| Error::not_found(format!("Run with id={id} not found")))
 }

@@ -13,10 +13,10 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    async fn open(app: &TestApp) -> Self {
+    pub(crate) async fn open(app: &TestApp) -> Self {
         let bearer = format!("Bearer {}", app.token);
         Self::with(app, &[("authorization", &bearer)]).await.expect("the socket opens")
     }
@@ -47,11 +47,11 @@ impl Socket {
         }
     }
 
-    async fn hear(&mut self) -> Value {
+    pub(crate) async fn hear(&mut self) -> Value {
         self.next().await.expect("the socket stays open")
     }
 
-    async fn subscribe(&mut self, id: &str, topic: &str) -> String {
+    pub(crate) async fn subscribe(&mut self, id: &str, topic: &str) -> String {
         self.say(json!({"op": "subscribe", "id": id, "topic": topic})).await;
         let answer = self.hear().await;
         assert_eq!((&answer["id"], &answer["kind"]), (&json!(id), &json!("subscribed")));

@@ -9,3 +9,4 @@ mod live;
 mod openapi;
 mod session;
 mod stopping;
+mod traces;

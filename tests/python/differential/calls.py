@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from .compare import Call
+from .compare import NOTHING, Call
 
 T0 = 1_700_000_000_000
 KEYS = ["loss", "acc", "val/loss", "a b", "x.y", "m-1"]
@@ -26,6 +26,7 @@ class Sequence:
         self.random = random.Random(seed)
         self.seed = seed
         self.count = 0
+        self.put_out: set[tuple[str, str]] = set()
         self.made: dict[str, list[str]] = {kind: [] for kind in ("exp", "run", "model", "reg", "ver", "trace", "ass")}
 
     def calls(self, length: int) -> list[Call]:
@@ -56,8 +57,7 @@ class Sequence:
     def some(self, kind: str) -> str:
         """A reference to one that was made, now and then to nothing."""
         if not self.made[kind] or self.random.random() < 0.03:
-            nothing = {"exp": "999999", "model": "m-" + "0" * 32, "trace": "tr-" + "0" * 32, "ass": "a-" + "0" * 32}
-            return nothing.get(kind, "0" * 32 if kind == "run" else "nothing")
+            return NOTHING.get(kind, "0" * 32 if kind == "run" else "nothing")
         return "$" + self.random.choice(self.made[kind])
 
     def text(self) -> str:
@@ -240,8 +240,12 @@ class Sequence:
                                                          models=[{"model_id": self.some("model")}]))
 
     def outputs(self) -> Call:
-        models = [{"model_id": self.some("model"), "step": self.random.randint(0, 3)}]
-        return Call("POST", "/runs/outputs", {"run_id": self.some("run"), "models": models})
+        # A model is put out once: what a second time means is a deviation of its own.
+        run, model = self.some("run"), self.some("model")
+        if (run, model) in self.put_out or not model.startswith("$"):
+            return self.search_datasets()
+        self.put_out.add((run, model))
+        return Call("POST", "/runs/outputs", {"run_id": run, "models": [{"model_id": model, "step": self.random.randint(0, 3)}]})
 
     def search_datasets(self) -> Call:
         return Call("POST", "/ajax-api/2.0/mlflow/experiments/search-datasets", {"experiment_ids": [self.some("exp")]},
@@ -305,7 +309,7 @@ class Sequence:
         if self.random.random() < 0.5:
             return Call("GET", "/registered-models/get", {"name": self.reg()})
         stages = self.random.sample(STAGES, self.random.randint(0, 2))
-        return Call("POST", "/registered-models/get-latest-versions", {"name": self.reg(), "stages": stages})
+        return Call("POST", "/registered-models/get-latest-versions", {"name": self.reg(), "stages": stages}, unordered="model_versions")
 
     def search_registered(self) -> Call:
         own = f"name LIKE 'r{self.seed}-%'"

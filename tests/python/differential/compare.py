@@ -13,6 +13,7 @@ from harness import ROOT, Server
 DEVIATIONS = ROOT / "docs/mlflow-deviations.toml"
 
 ABSENT = "(absent)"
+NOTHING = {"exp": "999999", "model": "m-" + "0" * 32, "trace": "tr-" + "0" * 32, "ass": "a-" + "0" * 32}
 # Moments that the server chose, and what follows from them.
 MOMENTS = {
     "creation_time", "last_update_time", "creation_timestamp", "last_updated_timestamp",
@@ -20,7 +21,7 @@ MOMENTS = {
 }
 TOKENS = {"next_page_token"}
 # Lists whose order means nothing.
-SETS = {"tags", "params", "aliases", "dataset_inputs", "model_inputs", "model_outputs"}
+SETS = {"tags", "params", "aliases", "dataset_inputs", "latest_versions", "model_inputs", "model_outputs"}
 MADE_ID = re.compile(r"\b(?:m-|tr-|a-|d-|dr-)?[0-9a-f]{32}\b")
 
 
@@ -72,7 +73,8 @@ class Side:
 
     def filled(self, value: Any) -> Any:
         if isinstance(value, str):
-            return re.sub(r"\$(\w+)", lambda name: self.names.get(name[1], name[0]), value)
+            # What could not be made on either side is nothing that could be found.
+            return re.sub(r"\$([a-z]+)\d*", lambda name: self.names.get(name[0][1:], NOTHING.get(name[1], "0" * 32)), value)
         if isinstance(value, list):
             return [self.filled(item) for item in value]
         if isinstance(value, dict):

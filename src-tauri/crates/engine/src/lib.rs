@@ -24,6 +24,7 @@ mod run;
 mod run_log;
 mod scorer;
 mod span;
+mod stored_file;
 mod throttle;
 pub mod tls;
 mod trace;

@@ -5,9 +5,9 @@
 //! collected. A small file is opened, written and renamed in one go.
 
 use super::background::Unsynced;
-use super::disk::{existing_part, failure, find};
-use super::locate::Target;
-use super::upload::{Stored, hexadecimal};
+use super::disk::{existing_part, failure};
+use super::locate::{Target, descend};
+use super::upload::Stored;
 use super::{Inner, blocking, stopped_early};
 use crate::platform::sync_dir;
 use branchline_core::artifact_path::RESERVED_PREFIX;
@@ -158,7 +158,7 @@ impl DiskUpload {
         let pieces = self.pieces.take();
         let (inner, target) = (Arc::clone(&self.inner), Arc::clone(&self.target));
         self.work = Work::Busy(tokio::task::spawn_blocking(move || {
-            let mut file = begun.map_or_else(|| Unfinished::open(&inner, &target), Ok)?;
+            let mut file = begun.map_or_else(|| Unfinished::begin(&inner, &target), Ok)?;
             file.write(&pieces, &target)?;
             file.begin_sync(&inner);
             Ok(file)
@@ -205,19 +205,25 @@ fn lost() -> Error {
 }
 
 impl Unfinished {
+    /// Opens the temporary file of a large upload, having looked whether its place can be
+    /// taken: that is told before everything has come.
+    fn begin(inner: &Inner, target: &Target) -> Result<Self> {
+        if target.locate()?.is_dir() {
+            return Err(failure(ErrorKind::IsADirectory.into(), &target.name()));
+        }
+        Self::open(inner, target)
+    }
+
     /// Opens the temporary file.
     fn open(inner: &Inner, target: &Target) -> Result<Self> {
-        let found = target.locate()?;
         let fail = |error| failure(error, &target.name());
-        if found.is_dir() {
-            return Err(fail(ErrorKind::IsADirectory.into()));
-        }
         let folder = if target.root == inner.root {
             waiting_room(&inner.root)
         } else {
             // The same disk, and no folder is made that a cut upload would leave.
-            let parent = found.parent().unwrap_or(&target.root);
-            existing_part(parent).map_err(fail)?
+            let base = target.base();
+            target.confine(&base, &base)?;
+            existing_part(&base).map_err(fail)?
         };
         let path = folder.join(format!("{RESERVED_PREFIX}-{}", uuid::Uuid::new_v4().simple()));
         let file = match File::create_new(&path) {
@@ -282,7 +288,7 @@ fn publish(inner: &Inner, target: &Target, mut from: Unfinished) -> Result<Store
     let kept = if later && !cfg!(windows) { Some(file) } else { None };
     failpoint!("artifacts::rename")?;
     let mut folders = Folders::default();
-    let place = put(inner, target, &temporary, &mut folders)?;
+    let (place, stamp) = put(inner, target, &temporary, &mut folders)?;
     from.temporary = None;
     match inner.durability {
         Durability::PowerSafe => folders.sync().map_err(fail)?,
@@ -294,8 +300,8 @@ fn publish(inner: &Inner, target: &Target, mut from: Unfinished) -> Result<Store
         }),
         Durability::Fast => {}
     }
-    let sha256 = hexadecimal(&std::mem::take(&mut from.digest).finalize());
-    Ok(Stored { size: from.size, sha256 })
+    let sha256 = std::mem::take(&mut from.digest).finalize().into();
+    Ok(Stored { size: from.size, sha256, stamp })
 }
 
 /// Folders whose names are new or have changed.
@@ -323,24 +329,29 @@ impl Folders {
     }
 }
 
-/// Makes the folders, chooses the name and takes it. Returns the file's place.
-fn put(inner: &Inner, target: &Target, from: &Path, made: &mut Folders) -> Result<PathBuf> {
+/// Makes the folders, chooses the name and takes it. Returns the file's place and when it
+/// was taken, compared with others.
+fn put(inner: &Inner, target: &Target, from: &Path, made: &mut Folders) -> Result<(PathBuf, i64)> {
     let fail = |error| failure(error, &target.name());
-    let _naming = inner.naming.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut naming = inner.naming.lock().unwrap_or_else(PoisonError::into_inner);
     made.make(&target.root).map_err(fail)?;
     let base = target.base();
-    target.confine(&base, &target.locate()?)?;
-    made.make(&base).map_err(fail)?;
-    let mut folder = base;
     let (last, folders) = target.path.segments().split_last().ok_or_else(lost)?;
-    for name in folders {
-        folder = find(&folder, name).path;
-        made.make(&folder).map_err(fail)?;
-    }
-    let place = find(&folder, last).path;
+    let folder = descend(&base, folders);
+    let place = naming.known.find(&folder, last).path;
+    target.confine(&base, &place)?;
+    made.make(&folder).map_err(fail)?;
     rename(from, &place).map_err(fail)?;
+    naming.known.took(&place);
+    naming.stamp = stamp_after(naming.stamp);
     made.0.push(folder);
-    Ok(place)
+    Ok((place, naming.stamp))
+}
+
+/// Nanoseconds, and always more than before.
+fn stamp_after(last: i64) -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_nanos()).unwrap_or(i64::MAX).max(last.saturating_add(1))
 }
 
 /// Renames, also where another disk is mounted inside the artifact root.

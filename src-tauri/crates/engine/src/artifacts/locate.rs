@@ -130,7 +130,7 @@ impl Target {
     /// The folder that the URI names.
     pub(super) fn base(&self) -> PathBuf {
         match &self.base {
-            Base::Names(names) => descend(&self.root, names),
+            Base::Names(names) => descend(&self.root, names.segments()),
             Base::Folder(folder) => folder.clone(),
         }
     }
@@ -138,7 +138,7 @@ impl Target {
     /// Where it is, or would be, having checked that this is inside.
     pub(super) fn locate(&self) -> Result<PathBuf> {
         let base = self.base();
-        let found = descend(&base, &self.path);
+        let found = descend(&base, self.path.segments());
         self.confine(&base, &found)?;
         Ok(found)
     }
@@ -197,7 +197,7 @@ impl Target {
 
     pub(super) fn delete(&self) -> Result<()> {
         let base = self.base();
-        let found = descend(&base, &self.path);
+        let found = descend(&base, self.path.segments());
         // A link itself is removed, not what it points to, so that its place counts.
         let place = if self.path.is_root() { Some(found.as_path()) } else { found.parent() };
         self.confine(&base, place.unwrap_or(&found))?;
@@ -240,10 +240,10 @@ impl Target {
 
 /// Goes down from `folder`, name by name, as far as the names exist; what does not is
 /// called as it would be on a new upload.
-pub(super) fn descend(folder: &Path, path: &RelativePath) -> PathBuf {
+pub(super) fn descend(folder: &Path, names: &[String]) -> PathBuf {
     let mut at = folder.to_path_buf();
     let mut exists = true;
-    for name in path.segments() {
+    for name in names {
         if exists {
             Entry { path: at, exists } = find(&at, name);
         } else {

@@ -12,6 +12,7 @@ mod bucket;
 mod disk;
 mod disk_upload;
 mod locate;
+mod names;
 mod open;
 mod upload;
 
@@ -26,9 +27,10 @@ pub use upload::{Stored, Upload};
 
 use background::Background;
 use branchline_core::{Error, ErrorCode, FileInfo, Result, artifact_path};
-use branchline_store::Durability;
+use branchline_store::{ArtifactFileRow, Durability};
 use bucket::{BucketTarget, Buckets};
 use locate::Target;
+use names::KnownNames;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -73,9 +75,17 @@ struct Inner {
     buckets: Buckets,
     /// Held while names are chosen, so that two uploads cannot take names that differ
     /// only in case.
-    naming: Mutex<()>,
+    naming: Mutex<Naming>,
     /// Puts on the disk what was answered before it was there.
     background: Background,
+}
+
+/// What is needed to choose a name.
+#[derive(Debug, Default)]
+struct Naming {
+    /// When the last was taken.
+    stamp: i64,
+    known: KnownNames,
 }
 
 /// What a URI and a path name.
@@ -115,7 +125,7 @@ impl Artifacts {
             allowed_roots,
             durability,
             buckets: Buckets::new(buckets),
-            naming: Mutex::new(()),
+            naming: Mutex::default(),
             background: Background::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -187,6 +197,50 @@ impl Artifacts {
             Place::Disk(target) => blocking(move || Ok(target.locate()?.is_dir())).await,
             Place::Bucket(target) => target.is_folder().await,
         }
+    }
+
+    /// Where below `mlflow-artifacts:/` a file is that only this server writes; `None` for
+    /// all others.
+    ///
+    /// # Errors
+    /// `InvalidParameterValue` for paths that are not safe.
+    pub fn proxied_path(&self, uri: &str, path: &str) -> Result<Option<String>> {
+        let (Some(rest), None) = (locate::proxied(uri), &self.inner.destination) else {
+            return Ok(None);
+        };
+        let place = artifact_path::check(rest)?.join(&artifact_path::check(path)?);
+        Ok(Some(place.to_string()))
+    }
+
+    /// Which of the files below `mlflow-artifacts:/` are missing or not as large as noted.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub(crate) async fn damaged(&self, files: Vec<ArtifactFileRow>) -> Result<Vec<String>> {
+        if self.inner.destination.is_some() {
+            return Ok(Vec::new());
+        }
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let look = |file: &ArtifactFileRow| {
+                let found = inner.target("mlflow-artifacts:/", Some(&file.path))?.locate()?;
+                Ok(match std::fs::metadata(found) {
+                    Ok(about) if about.len() == file.size => None,
+                    Ok(about) => Some(format!(
+                        "the artifact '{}' has {} bytes and was stored with {}",
+                        file.path,
+                        about.len(),
+                        file.size
+                    )),
+                    Err(error) if disk::is_missing(&error) => {
+                        Some(format!("the artifact '{}' is missing", file.path))
+                    }
+                    Err(error) => return Err(disk::failure(error, &file.path)),
+                })
+            };
+            files.iter().filter_map(|file| look(file).transpose()).collect()
+        })
+        .await
     }
 
     /// Starts to store a file. Nobody sees it before [`Upload::finish`].

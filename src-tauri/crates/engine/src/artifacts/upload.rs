@@ -6,7 +6,6 @@ use super::disk_upload::DiskUpload;
 use super::locate::Target;
 use branchline_core::Result;
 use bytes::Bytes;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// A file that is being stored. Dropped before [`Self::finish`], it never was.
@@ -22,12 +21,14 @@ enum Way {
 }
 
 /// What was stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stored {
     /// Bytes.
     pub size: u64,
-    /// Of the content, in hexadecimal digits.
-    pub sha256: String,
+    /// SHA-256 of the content.
+    pub sha256: [u8; 32],
+    /// Larger for what took a name later.
+    pub stamp: i64,
 }
 
 impl Upload {
@@ -84,14 +85,4 @@ impl Upload {
             upload.write_to(file);
         }
     }
-}
-
-/// Bytes as they are written out.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

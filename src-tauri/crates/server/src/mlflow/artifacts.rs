@@ -75,7 +75,7 @@ async fn upload(
         let what = "Artifact path must include a filename (cannot end with '/').";
         return Err(Error::invalid(what).into());
     }
-    transfer::receive(state.engine.artifacts(), ROOT, &path, body).await?;
+    transfer::receive(&state.engine, &actor, ROOT, &path, body).await?;
     notify(&state.engine, &actor, &path).await;
     Ok(StatusCode::OK.into_response())
 }
@@ -87,6 +87,7 @@ async fn delete(
 ) -> Answer {
     require(&actor, Scope::Log)?;
     state.engine.artifacts().delete(ROOT, &path).await?;
+    state.engine.artifacts_gone(&actor, &[(ROOT, &path)]).await?;
     notify(&state.engine, &actor, &path).await;
     done()
 }

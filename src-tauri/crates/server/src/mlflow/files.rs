@@ -126,8 +126,7 @@ async fn upload(
         return Err(says("data").into());
     }
     let run = run_info(&state.engine, &actor, id).await?;
-    let artifacts = state.engine.artifacts();
-    transfer::receive(artifacts, &run.artifact_uri, &path, Body::from(body)).await?;
+    transfer::receive(&state.engine, &actor, &run.artifact_uri, &path, Body::from(body)).await?;
     state.engine.notify_artifacts(EventKind::Artifacts(run.run_id, run.experiment_id));
     Ok(([JSON], "").into_response())
 }

@@ -4,8 +4,8 @@ use crate::part::{Wanted, attachment, contents, entity_tag, wanted};
 use axum::body::{Body, HttpBody as _};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use branchline_core::{Error, ErrorCode, Result};
-use branchline_engine::{Artifacts, OpenFile};
+use branchline_core::{Actor, Error, ErrorCode, Result};
+use branchline_engine::{Artifacts, Engine, OpenFile};
 use futures_util::StreamExt;
 
 /// Extensions (and names without one) that are shown as text.
@@ -82,12 +82,13 @@ pub(crate) async fn send(file: OpenFile, asked: &HeaderMap) -> Result<Response> 
 
 /// Stores a request's body as a file. Nothing is left of a body that breaks off.
 pub(crate) async fn receive(
-    artifacts: &Artifacts,
+    engine: &Engine,
+    actor: &Actor,
     uri: &str,
     path: &str,
     body: Body,
 ) -> Result<()> {
-    let mut upload = artifacts.create(uri, path)?;
+    let mut upload = engine.artifacts().create(uri, path)?;
     if let Some(size) = body.size_hint().exact() {
         upload.announce(size);
     }
@@ -98,8 +99,8 @@ pub(crate) async fn receive(
         })?;
         upload.push(piece).await?;
     }
-    upload.finish().await?;
-    Ok(())
+    let stored = upload.finish().await?;
+    engine.artifact_stored(actor, uri, path, stored).await
 }
 
 /// The media type that a file's name suggests.

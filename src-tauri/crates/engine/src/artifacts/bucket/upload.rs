@@ -2,7 +2,7 @@
 //! memory stays bounded. Nobody sees a file before its last part is confirmed.
 
 use super::target::BucketTarget;
-use crate::artifacts::upload::{Stored, hexadecimal};
+use crate::artifacts::upload::Stored;
 use branchline_core::{Error, Result};
 use bytes::Bytes;
 use object_store::path::Path;
@@ -89,8 +89,8 @@ impl BucketUpload {
             // Nothing is left to abort.
             self.begun = None;
         }
-        let sha256 = hexadecimal(&std::mem::take(&mut self.digest).finalize());
-        Ok(Stored { size: self.size, sha256 })
+        let sha256 = std::mem::take(&mut self.digest).finalize().into();
+        Ok(Stored { size: self.size, sha256, stamp: 0 })
     }
 
     async fn send_part(&mut self) -> Result<()> {

@@ -18,7 +18,7 @@ from .compare import Call, Side, deviations, difference, is_known
 
 pytestmark = [pytest.mark.own_server, pytest.mark.branchline_only]
 
-LENGTH = int(os.environ.get("DIFFERENTIAL_LENGTH", "150"))
+LENGTH = int(os.environ.get("DIFFERENTIAL_LENGTH", "100"))
 CORPUS = Path(__file__).with_name("seeds.txt")
 
 

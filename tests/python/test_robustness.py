@@ -59,7 +59,7 @@ def test_page_sizes_that_cannot_be(server: Server, experiment: str, path: str, s
     refused(server, path, {"experiment_ids": [experiment], "max_results": size})
 
 
-@pytest.mark.parametrize("token", ["x", "eyJvZmZzZXQiOiAtMX0=", "\x00", "A" * 10_000, "é"])
+@pytest.mark.parametrize("token", ["x", "eyJvZmZzZXQiOiAtMX0=", "\x00", "A" * 100_000, "é"])
 @pytest.mark.parametrize("path", ["/runs/search", "/experiments/search", "/logged-models/search"])
 def test_page_tokens_that_nobody_gave(server: Server, experiment: str, path: str, token: str) -> None:
     refused(server, path, {"experiment_ids": [experiment], "max_results": 5, "page_token": token})

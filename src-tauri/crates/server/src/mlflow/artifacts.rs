@@ -13,7 +13,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use branchline_core::event::EventKind;
-use branchline_core::{Actor, Error, ErrorCode, ExperimentId, FileInfo, Result, RunId, Scope};
+use branchline_core::{
+    Actor, Error, ErrorCode, ExperimentId, FileInfo, Permission, Result, RunId, Scope,
+};
 use branchline_engine::Engine;
 use branchline_mlflow::Listed;
 use branchline_mlflow::request::ListProxied;
@@ -43,8 +45,8 @@ pub(super) fn require(actor: &Actor, scope: Scope) -> Result<()> {
 }
 
 async fn list(Call { engine, actor, message }: Call<ListProxied>) -> Answer {
-    require(&actor, Scope::Read)?;
     let path = message.path.as_deref().filter(|path| !path.is_empty());
+    engine.require_artifacts(&actor, path.unwrap_or_default(), Permission::Read).await?;
     let mut files = engine.artifacts().list(ROOT, path).await?;
     for file in &mut files {
         base_name(file);
@@ -65,7 +67,7 @@ async fn download(
     PathOf(path): PathOf,
     headers: HeaderMap,
 ) -> Answer {
-    require(&actor, Scope::Read)?;
+    state.engine.require_artifacts(&actor, &path, Permission::Read).await?;
     let file = transfer::open(state.engine.artifacts(), ROOT, &path).await?;
     Ok(transfer::send(file, &headers).await?)
 }
@@ -76,7 +78,7 @@ async fn upload(
     PathOf(path): PathOf,
     body: Body,
 ) -> Answer {
-    require(&actor, Scope::Log)?;
+    state.engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     if path.ends_with('/') {
         let what = "Artifact path must include a filename (cannot end with '/').";
         return Err(Error::invalid(what).into());
@@ -91,7 +93,7 @@ async fn delete(
     Caller(actor): Caller,
     PathOf(path): PathOf,
 ) -> Answer {
-    require(&actor, Scope::Log)?;
+    state.engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     state.engine.artifacts().delete(ROOT, &path).await?;
     notify(&state.engine, &actor, &path).await;
     done()

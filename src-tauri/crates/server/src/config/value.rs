@@ -1,7 +1,7 @@
 //! What a setting's value can be, read from text whichever layer it came from.
 
 use branchline_core::Permission;
-use branchline_engine::Durability;
+use branchline_engine::{Addressing, Durability};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -41,14 +41,6 @@ impl Value for Option<String> {
     const FORM: Form = Form::Text;
     fn read(text: &str) -> Result<Self, String> {
         Ok((!text.is_empty()).then(|| text.to_owned()))
-    }
-}
-
-impl Value for Option<PathBuf> {
-    const ACCEPTS: &'static str = "a folder";
-    const FORM: Form = Form::Text;
-    fn read(text: &str) -> Result<Self, String> {
-        Ok((!text.is_empty()).then(|| PathBuf::from(text)))
     }
 }
 
@@ -114,6 +106,14 @@ impl Value for Durability {
 
 impl Value for Permission {
     const ACCEPTS: &'static str = "READ, USE, EDIT, MANAGE or NO_PERMISSIONS";
+    const FORM: Form = Form::Text;
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text.trim()).ok_or_else(|| format!("is not {}", Self::ACCEPTS))
+    }
+}
+
+impl Value for Addressing {
+    const ACCEPTS: &'static str = "auto, path or virtual";
     const FORM: Form = Form::Text;
     fn read(text: &str) -> Result<Self, String> {
         Self::parse(text.trim()).ok_or_else(|| format!("is not {}", Self::ACCEPTS))

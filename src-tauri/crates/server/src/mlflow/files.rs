@@ -7,7 +7,6 @@ use super::call::{Call, PathOf, whole};
 use super::transfer;
 use crate::auth::Caller;
 use crate::state::AppState;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
@@ -39,13 +38,14 @@ pub(super) fn table() -> Table {
 }
 
 /// Routes outside of `/api`.
-pub(super) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/get-artifact", get(file_of_run))
-        .route("/model-versions/get-artifact", get(file_of_version))
+pub(super) fn table_outside() -> Table {
+    vec![
+        ("/get-artifact", get(file_of_run)),
+        ("/model-versions/get-artifact", get(file_of_version)),
+    ]
 }
 
-async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Result<RunInfo> {
+pub(super) async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Result<RunInfo> {
     let mut found = engine.run_infos(actor, vec![id.clone()]).await?;
     found.pop().ok_or_else(|| Error::not_found(format!("Run with id={id} not found")))
 }
@@ -131,8 +131,7 @@ async fn upload(
     let experiment = run.experiment_id.to_string();
     let need = Permission::Edit;
     state.engine.require_permission(&actor, Resource::Experiment, &experiment, need).await?;
-    let artifacts = state.engine.artifacts();
-    transfer::receive(artifacts, &run.artifact_uri, &path, Body::from(body)).await?;
+    transfer::receive(&state.engine, &actor, &run.artifact_uri, &path, Body::from(body)).await?;
     state.engine.notify_artifacts(EventKind::Artifacts(run.run_id, run.experiment_id));
     Ok(([JSON], "").into_response())
 }

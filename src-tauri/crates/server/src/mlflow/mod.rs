@@ -18,12 +18,14 @@ mod metrics;
 mod misc;
 mod model_versions;
 mod otlp;
+mod parts;
 mod registered_models;
 mod runs;
 mod scorers;
 mod trace_search;
 mod traces;
 mod transfer;
+mod unsupported;
 mod webhooks;
 
 pub use error::MlflowError;
@@ -41,7 +43,10 @@ const SURFACES: [&str; 2] = ["/api", "/ajax-api"];
 
 /// MLflow's routes.
 pub fn routes() -> Router<AppState> {
-    let mut router = misc::routes().merge(files::routes()).merge(otlp::routes());
+    let mut router = unsupported::routes();
+    for (path, methods) in tables_outside().into_iter().flatten() {
+        router = router.route(path, methods);
+    }
     for surface in SURFACES {
         for (path, methods) in tables().into_iter().flatten() {
             router = router.route(&format!("{surface}/2.0{path}"), methods);
@@ -56,8 +61,13 @@ pub fn routes() -> Router<AppState> {
     router
 }
 
+/// What stands outside of `/api`, by its whole path.
+fn tables_outside() -> [Table; 3] {
+    [misc::table_outside(), files::table_outside(), otlp::table_outside()]
+}
+
 /// What stands under version 2.0.
-fn tables() -> [Table; 13] {
+fn tables() -> [Table; 14] {
     [
         accounts::table(),
         experiments::table(),
@@ -65,6 +75,7 @@ fn tables() -> [Table; 13] {
         metrics::table(),
         inputs::table(),
         artifacts::table(),
+        parts::table(),
         files::table(),
         logged_models::table(),
         registered_models::table(),

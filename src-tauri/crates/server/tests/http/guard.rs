@@ -94,7 +94,7 @@ async fn every_route_needs_a_credential_unless_it_is_declared_public() {
 }
 
 fn is_of_the_stack(route: &str) -> bool {
-    ["login", "users", "utils", "items", "ml"]
+    ["login", "password-recovery", "reset-password", "users", "utils", "items", "ml"]
         .iter()
         .any(|part| route.starts_with(&format!("/api/v1/{part}")))
 }
@@ -252,7 +252,7 @@ async fn every_answer_carries_the_security_headers() {
 #[tokio::test]
 async fn unknown_paths_of_programs_are_not_pages() {
     let app = TestApp::start().await;
-    for path in ["/api/v9/x", "/ajax-api/x", "/v1/metrics", "/graphql", "/assets/none.js"] {
+    for path in ["/api/v9/x", "/ajax-api/x", "/v1/metrics", "/assets/none.js"] {
         let answer = app.request(Method::GET, path).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");
     }

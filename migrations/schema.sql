@@ -22,7 +22,7 @@ CREATE TABLE user (
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,
     rev           INTEGER NOT NULL DEFAULT 0
-) STRICT;
+, token_epoch INTEGER NOT NULL DEFAULT 1) STRICT;
 
 CREATE TABLE token (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -43,7 +43,7 @@ CREATE TABLE session (
     hash       BLOB NOT NULL UNIQUE,
     created_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL
-) STRICT;
+, kind TEXT NOT NULL DEFAULT 'browser' CHECK (kind IN ('browser', 'api')), agent TEXT NOT NULL DEFAULT '', last_used_at INTEGER) STRICT;
 
 CREATE INDEX session_by_user ON session (user_id);
 
@@ -632,3 +632,51 @@ CREATE TABLE artifact_file (
     -- Which of two that were stored at one path came last; nanoseconds where clocks allow.
     stamp INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sign_in_failure (
+    account TEXT NOT NULL PRIMARY KEY,
+    count   INTEGER NOT NULL,
+    last_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER permission_of_experiment AFTER DELETE ON experiment BEGIN
+    DELETE FROM permission WHERE resource_type = 'experiment' AND resource_id = old.id;
+END;
+
+CREATE TRIGGER permission_of_model AFTER DELETE ON registered_model BEGIN
+    DELETE FROM permission WHERE resource_type = 'registered_model' AND resource_id = old.id;
+END;
+
+CREATE INDEX permission_by_resource ON permission (resource_type, resource_id);
+
+CREATE TABLE item (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid         TEXT NOT NULL UNIQUE,
+    owner_id    INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    title       TEXT NOT NULL,
+    description TEXT,
+    link_kind   TEXT CHECK (link_kind IN ('experiment', 'run', 'registered_model', 'model_version', 'job')),
+    link_id     TEXT,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    CHECK ((link_kind IS NULL) = (link_id IS NULL))
+) STRICT;
+
+CREATE INDEX item_by_owner ON item (owner_id, id);
+
+CREATE INDEX item_by_link ON item (link_kind, link_id) WHERE link_kind IS NOT NULL;
+
+CREATE TABLE outbox (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind       TEXT NOT NULL CHECK (kind IN ('new_account', 'recovery', 'test')),
+    recipient  TEXT NOT NULL,
+    subject    TEXT NOT NULL,
+    text       TEXT NOT NULL,
+    html       TEXT NOT NULL,
+    -- `kept`: there is no mail server to give it to.
+    state      TEXT NOT NULL CHECK (state IN ('kept', 'sending', 'sent', 'failed')),
+    -- The mail server's words.
+    error      TEXT,
+    created_at INTEGER NOT NULL,
+    sent_at    INTEGER
+) STRICT;

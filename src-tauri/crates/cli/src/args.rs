@@ -52,6 +52,10 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Make, list and revoke personal access tokens.
     Tokens(Tokens),
+    /// Make, list, change and remove users.
+    Users(Users),
+    /// Show the mail that was written, sent or not; recovery links among it.
+    Mail(Mail),
     /// Check that everything is in order, and say what to do where it is not.
     Doctor,
     /// Write the completion script of a shell.
@@ -275,6 +279,84 @@ pub(crate) enum TokensAction {
     List,
     /// End a token at once.
     Revoke {
+        /// Its number, from the list.
+        id: i64,
+    },
+    /// Make another signing key: everybody is signed out. Personal access tokens stay.
+    RotateKey,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Users {
+    #[command(subcommand)]
+    pub(crate) action: UsersAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UsersAction {
+    /// Make a user; without --password-stdin a password is made up and shown this once.
+    Create {
+        /// Also their name for MLflow's clients.
+        email: String,
+        /// As they write it.
+        #[arg(long, value_name = "NAME")]
+        full_name: Option<String>,
+        /// They may do everything.
+        #[arg(long)]
+        superuser: bool,
+        /// Read the password from the first line of stdin.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List the users.
+    List,
+    /// Change a user. Other rights end their sessions.
+    Update {
+        /// Whose.
+        email: String,
+        /// Another e-mail.
+        #[arg(long, value_name = "EMAIL")]
+        new_email: Option<String>,
+        /// As they write it.
+        #[arg(long, value_name = "NAME")]
+        full_name: Option<String>,
+        /// Whether they may sign in.
+        #[arg(long, value_name = "BOOL")]
+        active: Option<bool>,
+        /// Whether they may do everything.
+        #[arg(long, value_name = "BOOL")]
+        superuser: Option<bool>,
+    },
+    /// Set a user's password, read from the first line of stdin. Ends their sessions.
+    Password {
+        /// Whose.
+        email: String,
+    },
+    /// Remove a user. What they made stays.
+    Delete {
+        /// Whom.
+        email: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Mail {
+    #[command(subcommand)]
+    pub(crate) action: MailAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailAction {
+    /// List the mail, newest first.
+    List {
+        /// How many.
+        #[arg(short = 'n', long, default_value_t = 50, value_name = "N")]
+        limit: u16,
+    },
+    /// Show a mail with its words.
+    Show {
         /// Its number, from the list.
         id: i64,
     },

@@ -6,13 +6,13 @@ use crate::args::Globals;
 use crate::failure::{Exit, Failure};
 use crate::time::rfc3339;
 use branchline_client::{
-    BackupDone, CheckDone, Client, DatabaseStatus, EmptiedTrash, Migration, NewToken, QueryRows,
-    Token,
+    Account, AccountUpdate, BackupDone, CheckDone, Client, DatabaseStatus, EmptiedTrash, Migration,
+    NewAccount, NewToken, OutboxList, OutboxMail, QueryRows, Token,
 };
 use branchline_core::{Actor, Error, Scope};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
-use branchline_engine::{Engine, TrashChoice};
+use branchline_engine::{Engine, NewUser, TrashChoice, UserUpdate};
 use branchline_server::config::{Config, Overrides};
 use branchline_server::connect::Connection;
 use branchline_server::host::HostOptions;
@@ -183,6 +183,92 @@ impl Backend {
         }
     }
 
+    pub(crate) async fn rotate_signing_key(&self) -> Result<(), Failure> {
+        match self {
+            Self::Owner(owner) => Ok(owner.engine.rotate_signing_key(&owner.actor).await?),
+            Self::Guest(client) => Ok(client.rotate_signing_key().await?),
+        }
+    }
+
+    pub(crate) async fn users(&self) -> Result<Vec<Account>, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let users = owner.engine.users(&owner.actor, 0, i64::MAX).await?;
+                Ok(users.into_iter().map(account_of).collect())
+            }
+            Self::Guest(client) => Ok(client.users().await?),
+        }
+    }
+
+    async fn user_id(&self, email: &str) -> Result<i64, Failure> {
+        let users = self.users().await?;
+        users
+            .into_iter()
+            .find(|user| user.email.eq_ignore_ascii_case(email))
+            .map(|user| user.id)
+            .ok_or_else(|| Failure::new(Exit::NotFound, format!("There is no user '{email}'.")))
+    }
+
+    pub(crate) async fn create_user(&self, new: NewAccount) -> Result<Account, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let new = NewUser {
+                    email: new.email,
+                    password: Some(new.password),
+                    full_name: new.full_name,
+                    inactive: false,
+                    is_superuser: new.is_superuser,
+                };
+                Ok(account_of(owner.engine.create_user(&owner.actor, new).await?))
+            }
+            Self::Guest(client) => Ok(client.create_user(&new).await?),
+        }
+    }
+
+    pub(crate) async fn update_user(
+        &self,
+        email: &str,
+        update: AccountUpdate,
+    ) -> Result<Account, Failure> {
+        let id = self.user_id(email).await?;
+        match self {
+            Self::Owner(owner) => {
+                let AccountUpdate { email, full_name, is_active, is_superuser, password } = update;
+                let update = UserUpdate { email, full_name, is_active, is_superuser, password };
+                Ok(account_of(owner.engine.update_user(&owner.actor, id, update).await?))
+            }
+            Self::Guest(client) => Ok(client.update_user(id, &update).await?),
+        }
+    }
+
+    pub(crate) async fn delete_user(&self, email: &str) -> Result<(), Failure> {
+        let id = self.user_id(email).await?;
+        match self {
+            Self::Owner(owner) => {
+                owner.engine.delete_user(&owner.actor, id).await?;
+                Ok(())
+            }
+            Self::Guest(client) => Ok(client.delete_user(id).await?),
+        }
+    }
+
+    pub(crate) async fn outbox(&self, limit: i64) -> Result<OutboxList, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let mail = owner.engine.mails(&owner.actor, 0, limit).await?;
+                Ok(OutboxList { mail: mail.into_iter().map(mail_of).collect() })
+            }
+            Self::Guest(client) => Ok(client.outbox(limit).await?),
+        }
+    }
+
+    pub(crate) async fn mail(&self, id: i64) -> Result<OutboxMail, Failure> {
+        match self {
+            Self::Owner(owner) => Ok(mail_of(owner.engine.mail(&owner.actor, id).await?)),
+            Self::Guest(client) => Ok(client.mail(id).await?),
+        }
+    }
+
     pub(crate) async fn backup(&self, file: &Path) -> Result<BackupDone, Failure> {
         let path = file.to_str().ok_or_else(|| {
             Failure::new(Exit::Usage, format!("'{}' is not UTF-8.", file.display()))
@@ -281,6 +367,33 @@ async fn status_of(engine: &Engine) -> Result<DatabaseStatus, Error> {
         store_uuid: engine.store_uuid().to_owned(),
         cursor: engine.cursor().to_string(),
     })
+}
+
+/// A user as the API writes them, so that owner and guest print the same.
+fn account_of(user: branchline_core::User) -> Account {
+    Account {
+        id: user.id,
+        email: user.email,
+        full_name: user.full_name,
+        is_active: user.is_active,
+        is_superuser: user.is_superuser,
+    }
+}
+
+/// The same for a mail.
+fn mail_of(mail: branchline_engine::Mail) -> OutboxMail {
+    OutboxMail {
+        id: mail.id,
+        kind: mail.mail.kind.as_str().to_owned(),
+        to: mail.mail.recipient,
+        subject: mail.mail.subject,
+        state: mail.state.as_str().to_owned(),
+        error: mail.error,
+        created_at: rfc3339(mail.created_at),
+        sent_at: mail.sent_at.map(rfc3339),
+        text: mail.mail.text,
+        html: mail.mail.html,
+    }
 }
 
 /// A token as the API writes it, so that owner and guest print the same.

@@ -6,6 +6,8 @@ pub(crate) mod connect;
 pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod logs;
+pub(crate) mod mail;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod tokens;
+pub(crate) mod users;

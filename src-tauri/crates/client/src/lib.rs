@@ -9,6 +9,7 @@ mod error;
 mod registry;
 mod server;
 mod tracking;
+mod users;
 mod value;
 
 pub use account::{Connected, NewToken, Token, TokenList, User};
@@ -20,6 +21,7 @@ pub use tracking::{
     Experiment, ExperimentKeys, ExperimentPage, ExperimentQuery, MetricPoint, Run, RunPage,
     RunQuery, Series, SeriesPage, SeriesQuery,
 };
+pub use users::{Account, AccountUpdate, NewAccount, OutboxList, OutboxMail};
 pub use value::Number;
 
 use error::{answer, unreachable};

@@ -13,6 +13,7 @@ pub mod failpoint;
 pub mod id;
 pub mod limits;
 pub mod name;
+pub mod permission;
 pub mod run_name;
 pub mod scorer;
 pub mod search;
@@ -27,6 +28,7 @@ pub use evaluation::{
     EvaluationDataset, EvaluationRecord, NewEvaluationRecord, RecordSource, RecordSourceKind,
 };
 pub use id::*;
+pub use permission::{Grant, Permission, Resource};
 pub use scorer::{OnlineScoringConfig, ScorerVersion};
 pub use trace::{
     Assessment, AssessmentError, AssessmentKind, Cost, Span, SpanStatus, SpanTotals, TokenUsage,

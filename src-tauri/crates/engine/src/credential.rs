@@ -4,6 +4,7 @@
 use branchline_core::{Actor, Error, Result};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -17,8 +18,9 @@ pub(crate) type Hash = [u8; 32];
 
 pub(crate) struct Credentials {
     checked: RwLock<HashMap<Hash, Checked>>,
+    /// Grows whenever accounts change; see [`Credentials::remember`].
+    generation: AtomicU64,
     sign_in: Mutex<Vec<(Hash, Instant)>>,
-    pub(crate) throttle: crate::throttle::Throttle,
     /// An argon2 hash takes tens of megabytes; two at a time are enough.
     hashing: Semaphore,
     /// Keys the memory of passwords, so that it holds nothing worth stealing.
@@ -29,8 +31,8 @@ impl Default for Credentials {
     fn default() -> Self {
         Self {
             checked: RwLock::default(),
+            generation: AtomicU64::new(0),
             sign_in: Mutex::default(),
-            throttle: crate::throttle::Throttle::default(),
             hashing: Semaphore::new(2),
             key: rand::random(),
         }
@@ -49,7 +51,7 @@ pub(crate) fn sha256(text: &str) -> Hash {
 }
 
 /// 256 random bits as 43 characters.
-pub(crate) fn random_secret() -> String {
+pub fn random_secret() -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(rand::random::<Hash>())
 }
@@ -73,8 +75,24 @@ impl Credentials {
             .map(|c| c.actor.clone())
     }
 
-    pub(crate) fn remember(&self, hash: Hash, actor: &Actor, expires_at: Option<i64>) {
+    /// To be asked for before the database is.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Remembers what was found since `generation`; when accounts changed meanwhile, it may
+    /// be what no longer holds, and is not kept.
+    pub(crate) fn remember(
+        &self,
+        generation: u64,
+        hash: Hash,
+        actor: &Actor,
+        expires_at: Option<i64>,
+    ) {
         let mut checked = self.checked.write().unwrap_or_else(PoisonError::into_inner);
+        if self.generation() != generation {
+            return;
+        }
         if checked.len() >= KEPT {
             checked.clear();
         }
@@ -84,7 +102,9 @@ impl Credentials {
 
     /// After any change of accounts nothing is taken from memory.
     pub(crate) fn forget(&self) {
-        self.checked.write().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut checked = self.checked.write().unwrap_or_else(PoisonError::into_inner);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        checked.clear();
     }
 
     pub(crate) fn issue_sign_in(&self, lives: Duration) -> String {

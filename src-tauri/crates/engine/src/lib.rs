@@ -14,15 +14,19 @@ mod find;
 pub mod home;
 mod housekeeping;
 pub mod instance;
+mod item;
 mod live;
 mod logged_model;
+mod mail;
 mod metric;
+mod permission;
 mod permit;
 mod platform;
 mod registry;
 mod run;
 mod run_log;
 mod scorer;
+mod signed;
 mod span;
 mod stored_file;
 mod throttle;
@@ -30,26 +34,29 @@ pub mod tls;
 mod trace;
 mod trace_search;
 mod trash;
+mod users;
 mod vault;
 mod version_origin;
 mod webhook;
 
-pub use account::Credential;
+pub use account::{Credential, INACTIVE_USER, SIGNED_MS, UNKNOWN_USER};
 pub use artifacts::{
     Addressing, ArtifactOptions, Artifacts, BucketOptions, Content, Hidden, Location, OpenFile,
     Presigned, StartedParts, Stored, Upload,
 };
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
-    Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview,
-    MetricPoint, MetricSummary, MigrationStatus, QueryResult, Series, TextHit, Topic, TrashItem,
-    TrashKind,
+    Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
+    ItemLink, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary, MigrationStatus,
+    NewMail, QueryResult, Series, SessionInfo, TextHit, Topic, TrashItem, TrashKind,
 };
+pub use credential::random_secret;
 pub use database::EngineStats;
 pub use evaluation::{EvaluationDatasetSearch, NewEvaluationDataset, UpsertCounts};
 pub use experiment::{ExperimentSearch, NewExperiment};
 pub use find::{Found, TextSearch};
 pub use housekeeping::Housekeeping;
+pub use item::{ItemSearch, ItemUpdate};
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
@@ -59,13 +66,15 @@ pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};
 pub use trace_search::{TraceMetricSearch, TraceSearch};
 pub use trash::{Emptied, InTrash, TrashChoice, TrashPage};
+pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
 pub use webhook::{Delivery, NewWebhook, OwedDeliveries, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, User};
 use branchline_store::{Class, NewExperimentRow, Store, StoreResult, View, WriteTx};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use tokio::sync::broadcast;
 
 /// How an engine is opened.
@@ -110,7 +119,9 @@ struct Inner {
     data_dir: PathBuf,
     credentials: credential::Credentials,
     vault: vault::Vault,
-    owner: OnceLock<i64>,
+    signer: signed::Signer,
+    /// The owner's row; 0 while it has to be looked up.
+    owner: AtomicI64,
 }
 
 /// Where new experiments keep artifacts unless told otherwise.
@@ -137,6 +148,7 @@ impl Engine {
             Some(Destination::Bucket(bucket)) => (data_dir.join("artifacts"), Some(bucket)),
         };
         let vault = vault::Vault::new(data_dir.join("secrets"));
+        let signer = signed::Signer::new(data_dir.join("secrets"), &store.identity().store_uuid);
         let artifacts = Artifacts::new(ArtifactOptions {
             root,
             destination,
@@ -154,7 +166,8 @@ impl Engine {
                 data_dir,
                 credentials: credential::Credentials::default(),
                 vault,
-                owner: OnceLock::new(),
+                signer,
+                owner: AtomicI64::new(0),
             }),
         })
     }
@@ -210,7 +223,10 @@ impl Engine {
         F: FnOnce(&View<'_>) -> StoreResult<T> + Send + 'static,
     {
         permit::require(actor, Scope::Read)?;
-        self.inner.store.read(work).await
+        if actor.is_superuser {
+            return self.inner.store.read(work).await;
+        }
+        self.inner.store.read_as(actor.user_id, work).await
     }
 
     /// A tracking write: answered after the commit.

@@ -6,7 +6,7 @@ use branchline_core::{Error, Result};
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 const KEY_BYTES: usize = 32;
@@ -53,33 +53,33 @@ impl Vault {
         if let Some(key) = self.key.get() {
             return Ok(ChaCha20Poly1305::new(key));
         }
-        let key = self.read_or_make().map_err(|cause| {
+        let key: Key = key_file(&self.folder, "vault.key").map(Key::from).map_err(|cause| {
             let file = self.folder.join("vault.key");
             Error::internal(format!("The key '{}' cannot be used: {cause}.", file.display()))
                 .source(cause)
         })?;
         Ok(ChaCha20Poly1305::new(self.key.get_or_init(|| key)))
     }
+}
 
-    fn read_or_make(&self) -> std::io::Result<Key> {
-        let file = self.folder.join("vault.key");
-        platform::create_private_dir(&self.folder)?;
-        match platform::create_private_file(&file) {
-            Ok(mut new) => {
-                let key: [u8; KEY_BYTES] = rand::random();
-                new.write_all(&key)?;
-                new.sync_all()?;
-                platform::sync_dir(&self.folder)?;
-                Ok(key.into())
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                let key: [u8; KEY_BYTES] = std::fs::read(&file)?.try_into().map_err(|_| {
-                    std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not 32 bytes long")
-                })?;
-                Ok(key.into())
-            }
-            Err(error) => Err(error),
+/// The key in a file that only this user may read; made where it is missing.
+pub(crate) fn key_file(folder: &Path, name: &str) -> std::io::Result<[u8; KEY_BYTES]> {
+    let file = folder.join(name);
+    platform::create_private_dir(folder)?;
+    match platform::create_private_file(&file) {
+        Ok(mut new) => {
+            let key: [u8; KEY_BYTES] = rand::random();
+            new.write_all(&key)?;
+            new.sync_all()?;
+            platform::sync_dir(folder)?;
+            Ok(key)
         }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            std::fs::read(&file)?.try_into().map_err(|_| {
+                std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not 32 bytes long")
+            })
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -76,15 +76,29 @@ impl Presented {
         Ok(session_cookie(headers, cookie).map(|secret| Self::Cookie(secret.to_owned())))
     }
 
+    /// The same for the stack's paths and `/api/live`, where the cookie `token` counts, too.
+    /// Elsewhere it does not: it has the name that every such stack on this machine uses.
+    pub(crate) fn read_stack(headers: &HeaderMap, cookie: &str) -> Result<Option<Self>> {
+        let found = Self::read(headers, cookie)?;
+        Ok(found.or_else(|| {
+            session_cookie(headers, "token").map(|token| Self::Bearer(token.to_owned()))
+        }))
+    }
+
+    /// The same for a use case.
+    pub(crate) fn credential(&self) -> Credential<'_> {
+        match self {
+            Self::Bearer(token) => Credential::Token(token),
+            Self::Basic(user, password) => Credential::Basic { user, password },
+            Self::Cookie(secret) => Credential::Session(secret),
+        }
+    }
+
     /// Whom the credential stands for.
     pub(crate) async fn actor(&self, state: &AppState) -> Result<Actor> {
         match self {
             Self::Bearer(token) if is_instance_secret(state, token) => state.owner().await,
-            Self::Bearer(token) => state.engine.authenticate(Credential::Token(token)).await,
-            Self::Basic(user, password) => {
-                state.engine.authenticate(Credential::Basic { user, password }).await
-            }
-            Self::Cookie(secret) => state.engine.authenticate(Credential::Session(secret)).await,
+            other => state.engine.authenticate(other.credential()).await,
         }
     }
 }
@@ -161,6 +175,11 @@ pub(crate) fn set_cookie(name: &str, secret: Option<&str>, secure: bool) -> Resu
     }
     HeaderValue::try_from(text)
         .map_err(|e| Error::internal("The session's cookie could not be written.").source(e))
+}
+
+/// What the client calls itself.
+pub(crate) fn agent(headers: &HeaderMap) -> &str {
+    headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default()
 }
 
 /// Whether the page that calls was loaded over TLS (through a proxy).

@@ -1,8 +1,9 @@
 //! What every request passes, once and in this order: `Host`, `Origin`, credential,
 //! handler. Also catches a handler's panic, sets the security headers and traces.
 
-use crate::auth::{self, Caller};
+use crate::auth::{self, Caller, Presented};
 use crate::error::{ApiError, report, status};
+use crate::stack;
 use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
@@ -17,13 +18,22 @@ use std::time::Instant;
 
 /// Routes that answer without a credential: method (any when absent) and pattern.
 /// The UI's files are public too; they are the router's fallback.
-pub const PUBLIC: [(Option<Method>, &str); 5] = [
+pub const PUBLIC: [(Option<Method>, &str); 12] = [
     (None, "/health"),
     (None, "/version"),
     (Some(Method::POST), "/api/v1/session"),
     (Some(Method::GET), "/api/v1/openapi.json"),
     // Takes its credential in the first message, too.
     (Some(Method::GET), "/api/v1/events"),
+    (Some(Method::GET), "/api/live"),
+    // Signing in, and what is for those who cannot.
+    (Some(Method::POST), "/api/v1/login/access-token"),
+    // Answers for switched-off users, too, and so looks at the credential itself.
+    (Some(Method::POST), "/api/v1/login/test-token"),
+    (Some(Method::POST), "/api/v1/password-recovery/{email}"),
+    (Some(Method::POST), "/api/v1/reset-password/"),
+    (Some(Method::POST), "/api/v1/users/open"),
+    (Some(Method::GET), "/api/v1/utils/health-check/"),
 ];
 
 /// The middleware around all routes.
@@ -34,14 +44,18 @@ pub(crate) async fn guard(
 ) -> Response {
     let trace = Trace::begin(&request);
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let own_api = request.uri().path().starts_with("/api/v1/");
+    let surface = Surface::of(request.uri().path());
     let mut response = match admit(&state, &mut request).await {
         Ok(()) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
-            Err(panic) => failure(own_api, panicked(panic.as_ref())),
+            Err(panic) => failure(surface, panicked(panic.as_ref())),
         },
         Err(Refusal::Answer(response)) => *response,
-        Err(Refusal::Error(error)) => failure(own_api, error),
+        Err(Refusal::Error(error)) => failure(surface, error),
+        Err(Refusal::Credential { error, shown }) if surface == Surface::Stack => {
+            stack::refusal(error, shown)
+        }
+        Err(Refusal::Credential { error, .. }) => failure(surface, error),
     };
     harden(response.headers_mut());
     if let Some(origin) = origin {
@@ -52,7 +66,33 @@ pub(crate) async fn guard(
     response
 }
 
+/// In whose words a failure is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Surface {
+    /// The own API.
+    Own,
+    /// What the stack's clients call.
+    Stack,
+    /// MLflow's.
+    Mlflow,
+}
+
+impl Surface {
+    fn of(path: &str) -> Self {
+        match path {
+            path if stack::is_stack(path) => Self::Stack,
+            path if path.starts_with("/api/v1/") => Self::Own,
+            _ => Self::Mlflow,
+        }
+    }
+}
+
 enum Refusal {
+    /// The credential is missing, or the one shown does not hold.
+    Credential {
+        error: Error,
+        shown: bool,
+    },
     Answer(Box<Response>),
     Error(Error),
 }
@@ -79,7 +119,18 @@ async fn admit(state: &AppState, request: &mut Request) -> Result<(), Refusal> {
     if is_public(request.method(), route.as_str()) {
         return Ok(());
     }
-    let actor = auth::identify(state, request.headers()).await?.ok_or_else(auth::missing)?;
+    let read = if Surface::of(request.uri().path()) == Surface::Stack {
+        Presented::read_stack
+    } else {
+        Presented::read
+    };
+    let refused = |shown| move |error| Refusal::Credential { error, shown };
+    let presented = read(request.headers(), &state.cookie).map_err(refused(true))?;
+    let actor = match presented {
+        _ if state.options.no_auth => state.owner().await?,
+        Some(presented) => presented.actor(state).await.map_err(refused(true))?,
+        None => return Err(refused(false)(auth::missing())),
+    };
     request.extensions_mut().insert(Caller(actor));
     Ok(())
 }
@@ -165,8 +216,8 @@ fn forbidden(text: &'static str) -> Response {
 }
 
 /// A failure outside of any handler, in the words of the surface that was called.
-fn failure(own_api: bool, error: Error) -> Response {
-    if own_api {
+fn failure(surface: Surface, error: Error) -> Response {
+    if surface != Surface::Mlflow {
         return ApiError(error).into_response();
     }
     let error = report(error);

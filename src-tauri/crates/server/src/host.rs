@@ -8,8 +8,8 @@ pub use crate::platform::PortHolder;
 pub use error::HostError;
 
 use crate::config::Config;
-use crate::{ServerOptions, WebhookRules, serve};
-use branchline_core::{Clock, Error, Result, SystemClock};
+use crate::{MailRules, ServerOptions, WebhookRules, serve};
+use branchline_core::{Clock, Error, Permission, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
 use branchline_engine::{
@@ -65,6 +65,14 @@ pub struct HostOptions {
     pub first_superuser: Option<(String, String)>,
     /// Which webhooks are told, and how.
     pub webhooks: WebhookRules,
+    /// How mail leaves.
+    pub mail: MailRules,
+    /// Let people make accounts for themselves.
+    pub open_registration: bool,
+    /// Tell whoever asks for recovery that there is no such user.
+    pub reveal_unknown_users: bool,
+    /// What users may do with what they were given nothing of.
+    pub default_permission: Permission,
     /// The program's version.
     pub version: String,
 }
@@ -108,6 +116,20 @@ impl HostOptions {
                 timeout: Duration::from_secs(u64::from(config.webhook_request_timeout.max(1))),
                 max_retries: config.webhook_request_max_retries,
             },
+            mail: MailRules {
+                host: config.smtp_host.clone(),
+                port: config.smtp_port,
+                starttls: config.smtp_tls,
+                tls: config.smtp_ssl,
+                user: config.smtp_user.clone(),
+                password: config.smtp_password.clone(),
+                from: config.mail_from.clone(),
+                from_name: config.mail_from_name.clone(),
+                public_url: config.public_url.clone(),
+            },
+            open_registration: config.open_registration,
+            reveal_unknown_users: config.reveal_unknown_users,
+            default_permission: config.default_permission,
             version: version.into(),
         })
     }
@@ -141,6 +163,9 @@ impl HostOptions {
             default_artifact_root: self.default_artifact_root.clone(),
             webhooks: self.webhooks.clone(),
             trash_days: self.trash_days,
+            mail: self.mail.clone(),
+            open_registration: self.open_registration,
+            reveal_unknown_users: self.reveal_unknown_users,
         }
     }
 }
@@ -243,6 +268,7 @@ impl Host {
         {
             tracing::info!(user.email = %email, "the owner was made from FIRST_SUPERUSER");
         }
+        engine.set_default_permission(options.default_permission).await?;
         let secret = hex(&rand::random::<[u8; 32]>());
         let info = InstanceInfo {
             url: url.clone(),

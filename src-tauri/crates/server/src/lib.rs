@@ -16,10 +16,12 @@ pub mod host;
 mod hosts;
 mod live;
 pub mod logs;
+mod mail;
 pub mod mlflow;
 mod part;
 pub mod platform;
 mod serve;
+mod stack;
 pub mod state;
 mod ui;
 mod unread;
@@ -27,6 +29,7 @@ mod webhooks;
 
 pub use api::openapi_json;
 pub use branchline_mlflow::MLFLOW_VERSION;
+pub use mail::MailRules;
 pub use serve::serve;
 pub use state::{AppState, ServerOptions};
 pub use webhooks::WebhookRules;
@@ -51,6 +54,7 @@ fn routes(state: AppState) -> Router {
     Router::new()
         .merge(own)
         .merge(live::routes())
+        .merge(stack::plain_routes())
         .merge(mlflow::routes())
         .fallback(ui::serve)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

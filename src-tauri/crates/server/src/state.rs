@@ -1,6 +1,7 @@
 //! What every handler can reach.
 
 use crate::hosts::Hosts;
+use crate::mail::MailRules;
 use crate::webhooks::{Sender, WebhookRules};
 use branchline_core::{Actor, Clock, Result, SystemClock};
 use branchline_engine::Engine;
@@ -42,6 +43,12 @@ pub struct ServerOptions {
     pub webhooks: WebhookRules,
     /// What lies longer in the trash goes for good; never when `None`.
     pub trash_days: Option<u32>,
+    /// How mail leaves.
+    pub mail: MailRules,
+    /// Let people make accounts for themselves.
+    pub open_registration: bool,
+    /// Tell whoever asks for recovery that there is no such user, as the stack does.
+    pub reveal_unknown_users: bool,
 }
 
 /// What every handler can reach; cheap to clone.
@@ -68,6 +75,8 @@ pub struct Shared {
     pub(crate) answers: crate::api::monitor::Answers,
     /// The size of all artifacts.
     pub(crate) artifact_size: crate::api::server::ArtifactSize,
+    /// Everybody at `/api/live`.
+    pub(crate) room: crate::stack::Room,
     /// Tells webhooks.
     pub(crate) webhooks: Arc<Sender>,
     owner: RwLock<Option<Arc<Actor>>>,
@@ -110,6 +119,7 @@ impl AppState {
             sockets: TaskTracker::new(),
             answers: crate::api::monitor::Answers::default(),
             artifact_size: crate::api::server::ArtifactSize::default(),
+            room: crate::stack::Room::default(),
             webhooks: Arc::new(Sender::new(options.webhooks.clone())),
             owner: RwLock::new(None),
         };

@@ -28,15 +28,49 @@ pub struct TokenRow {
 /// A session with what checking it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionRow {
+    /// Row.
+    pub id: i64,
     /// Whose.
     pub user: User,
     /// Milliseconds UTC.
     pub expires_at: i64,
+    /// Milliseconds UTC.
+    pub last_used_at: Option<i64>,
+}
+
+/// A session as its user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionInfo {
+    /// Row.
+    pub id: i64,
+    /// `browser`, or `api` for a signed token.
+    pub kind: String,
+    /// What the client calls itself.
+    pub agent: String,
+    /// Milliseconds UTC.
+    pub created_at: i64,
+    /// Milliseconds UTC.
+    pub expires_at: i64,
+    /// Milliseconds UTC, to the minute.
+    pub last_used_at: Option<i64>,
+    /// It is the one that was asked about.
+    pub current: bool,
 }
 
 const USER: &str = "u.id, u.uid, u.email, u.full_name, u.is_active, u.is_superuser,
     u.password_hash IS NOT NULL, u.created_at";
 const TOKEN: &str = "t.id, t.name, t.scope, t.created_at, t.expires_at, t.last_used_at";
+
+const SESSION: &str = "s.id, s.expires_at, s.last_used_at";
+
+fn read_session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
+    Ok(SessionRow {
+        user: read_user(row)?,
+        id: row.get(8)?,
+        expires_at: row.get(9)?,
+        last_used_at: row.get(10)?,
+    })
+}
 
 fn read_user(row: &Row<'_>) -> rusqlite::Result<User> {
     Ok(User {
@@ -132,14 +166,96 @@ impl View<'_> {
     /// The database's.
     pub fn session_by_hash(&self, hash: &[u8]) -> StoreResult<Option<SessionRow>> {
         let sql = format!(
-            "SELECT {USER}, s.expires_at FROM session s JOIN user u ON u.id = s.user_id WHERE s.hash = ?1"
+            "SELECT {USER}, {SESSION} FROM session s JOIN user u ON u.id = s.user_id WHERE s.hash = ?1"
         );
+        Ok(self.connection.prepare_cached(&sql)?.query_row([hash], read_session).optional()?)
+    }
+
+    /// A session by row.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn session(&self, id: i64) -> StoreResult<Option<SessionRow>> {
+        let sql = format!(
+            "SELECT {USER}, {SESSION} FROM session s JOIN user u ON u.id = s.user_id WHERE s.id = ?1"
+        );
+        Ok(self.connection.prepare_cached(&sql)?.query_row([id], read_session).optional()?)
+    }
+
+    /// A user's sessions that have not ended, newest first; `current` marks one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn sessions(
+        &self,
+        user: i64,
+        now: i64,
+        current: Option<i64>,
+    ) -> StoreResult<Vec<SessionInfo>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT id, kind, agent, created_at, expires_at, last_used_at FROM session
+             WHERE user_id = ?1 AND expires_at > ?2 ORDER BY id DESC",
+        )?;
+        let sessions = statement.query_map([user, now], |row| {
+            let id = row.get(0)?;
+            Ok(SessionInfo {
+                id,
+                kind: row.get(1)?,
+                agent: row.get(2)?,
+                created_at: row.get(3)?,
+                expires_at: row.get(4)?,
+                last_used_at: row.get(5)?,
+                current: current == Some(id),
+            })
+        })?;
+        Ok(sessions.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Users in the order of their making.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn users(&self, skip: i64, limit: i64) -> StoreResult<Vec<User>> {
+        let sql = format!("SELECT {USER} FROM user u ORDER BY u.id LIMIT ?2 OFFSET ?1");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let users = statement.query_map([skip, limit], read_user)?;
+        Ok(users.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The epoch of a user's signed tokens; `None` when there is no such user.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn token_epoch(&self, user: i64) -> StoreResult<Option<i64>> {
         Ok(self
             .connection
-            .prepare_cached(&sql)?
-            .query_row([hash], |row| {
-                Ok(SessionRow { user: read_user(row)?, expires_at: row.get(8)? })
-            })
+            .prepare_cached("SELECT token_epoch FROM user WHERE id = ?1")?
+            .query_row([user], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// How many active superusers there are beside `user`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn other_superusers(&self, user: i64) -> StoreResult<i64> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT count(*) FROM user WHERE is_superuser = 1 AND is_active = 1 AND id <> ?1",
+            )?
+            .query_row([user], |row| row.get(0))?)
+    }
+
+    /// Failed sign-ins of an account and the time of the last, milliseconds UTC.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn sign_in_failures(&self, account: &str) -> StoreResult<Option<(u32, i64)>> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT count, last_at FROM sign_in_failure WHERE account = ?1")?
+            .query_row([account], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?)
     }
 
@@ -176,6 +292,17 @@ impl WriteTx<'_> {
             )?
             .execute(params![new_uid(), email, password_hash, is_superuser, self.now()])?;
         Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Completes a user who was just made.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn finish_user(&mut self, user: i64, full_name: &str, is_active: bool) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("UPDATE user SET full_name = ?2, is_active = ?3 WHERE id = ?1")?
+            .execute(params![user, full_name, is_active])?;
+        Ok(())
     }
 
     fn user_changed(&mut self, actor: &Actor, user: i64, field: &str) -> StoreResult<()> {
@@ -223,7 +350,9 @@ impl WriteTx<'_> {
         keep: Option<&[u8]>,
     ) -> StoreResult<()> {
         self.connection
-            .prepare_cached("UPDATE user SET password_hash = ?2 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE user SET password_hash = ?2, token_epoch = token_epoch + 1 WHERE id = ?1",
+            )?
             .execute(params![user, hash])?;
         self.connection
             .prepare_cached("DELETE FROM session WHERE user_id = ?1 AND hash IS NOT ?2")?
@@ -293,19 +422,133 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Keeps a session's hash, and forgets those that have ended.
+    /// Keeps a session's hash, and forgets those that have ended; answers its row.
     ///
     /// # Errors
     /// The database's.
-    pub fn insert_session(&mut self, user: i64, hash: &[u8], expires_at: i64) -> StoreResult<()> {
+    pub fn insert_session(
+        &mut self,
+        user: i64,
+        kind: &str,
+        agent: &str,
+        hash: &[u8],
+        expires_at: i64,
+    ) -> StoreResult<i64> {
         self.connection
             .prepare_cached("DELETE FROM session WHERE expires_at < ?1")?
             .execute([self.now()])?;
         self.connection
             .prepare_cached(
-                "INSERT INTO session (user_id, hash, created_at, expires_at) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO session (user_id, kind, agent, hash, created_at, expires_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![user, hash, self.now(), expires_at])?;
+            .execute(params![user, kind, agent, hash, self.now(), expires_at])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    /// Ends one of a user's sessions; answers whether it was there.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn delete_session_of(&mut self, user: i64, id: i64) -> StoreResult<bool> {
+        let gone = self
+            .connection
+            .prepare_cached("DELETE FROM session WHERE id = ?1 AND user_id = ?2")?
+            .execute([id, user])?;
+        Ok(gone > 0)
+    }
+
+    /// Ends every session and signed token of everybody.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn end_all_sessions(&mut self) -> StoreResult<()> {
+        self.connection
+            .execute_batch("DELETE FROM session; UPDATE user SET token_epoch = token_epoch + 1;")?;
+        Ok(())
+    }
+
+    /// Notes when a session was used.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn touch_session(&mut self, id: i64) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("UPDATE session SET last_used_at = ?2 WHERE id = ?1")?
+            .execute([id, self.now()])?;
+        Ok(())
+    }
+
+    /// Changes what is given of a user's rights, and ends all their sessions and signed
+    /// tokens when that changes any.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn set_user_rights(
+        &mut self,
+        actor: &Actor,
+        user: i64,
+        is_active: Option<bool>,
+        is_superuser: Option<bool>,
+    ) -> StoreResult<()> {
+        let before = self.user(user)?;
+        let active = is_active.unwrap_or(before.is_active);
+        let superuser = is_superuser.unwrap_or(before.is_superuser);
+        if (active, superuser) == (before.is_active, before.is_superuser) {
+            return Ok(());
+        }
+        self.connection
+            .prepare_cached(
+                "UPDATE user SET is_active = ?2, is_superuser = ?3, token_epoch = token_epoch + 1
+                 WHERE id = ?1",
+            )?
+            .execute(params![user, active, superuser])?;
+        self.connection
+            .prepare_cached("DELETE FROM session WHERE user_id = ?1")?
+            .execute([user])?;
+        self.user_changed(actor, user, "rights")
+    }
+
+    /// Removes a user with their tokens, sessions, permissions and items. What they made
+    /// stays.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn delete_user(&mut self, actor: &Actor, user: i64) -> StoreResult<()> {
+        self.record(actor, Kind::User, user, None, Op::Erase)?;
+        self.connection.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([user])?;
+        Ok(())
+    }
+
+    /// Notes a failed sign-in; old ones of others go.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn note_sign_in_failure(
+        &mut self,
+        account: &str,
+        forgotten_before: i64,
+    ) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("DELETE FROM sign_in_failure WHERE last_at < ?1")?
+            .execute([forgotten_before])?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO sign_in_failure (account, count, last_at) VALUES (?1, 1, ?2)
+                 ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at",
+            )?
+            .execute(params![account, self.now()])?;
+        Ok(())
+    }
+
+    /// Forgives an account its failed sign-ins.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn clear_sign_in_failures(&mut self, account: &str) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("DELETE FROM sign_in_failure WHERE account = ?1")?
+            .execute([account])?;
         Ok(())
     }
 

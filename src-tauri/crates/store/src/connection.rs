@@ -1,5 +1,6 @@
 //! How connections are opened: every PRAGMA in one place, with its reason.
 
+use crate::access::Veil;
 use crate::error::StoreError;
 use crate::functions;
 use crate::platform;
@@ -47,6 +48,21 @@ pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     prepare(&connection, READER)?;
+    Ok(connection)
+}
+
+/// A reader that sees what the user in `veil` may see.
+pub(crate) fn open_veiled(path: &Path, veil: &Veil) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    prepare(&connection, READER)?;
+    // The veil is made of views that only this connection has. They come last, because
+    // setting `temp_store` takes such views away.
+    connection.pragma_update(None, "query_only", false)?;
+    veil.hang(&connection)?;
+    connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
 

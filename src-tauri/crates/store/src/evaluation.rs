@@ -99,7 +99,9 @@ impl View<'_> {
                 })
             })
             .optional()?
-            .ok_or_else(|| missing(id).into())
+            .ok_or_else(|| {
+                self.absent("evaluation_dataset", "dataset_id", id.to_string(), missing(id))
+            })
     }
 
     /// An evaluation dataset, without its experiments.
@@ -113,7 +115,9 @@ impl View<'_> {
             .prepare_cached(&sql)?
             .query_row([id.as_str()], read)
             .optional()?
-            .ok_or_else(|| missing(id))?;
+            .ok_or_else(|| {
+                self.absent("evaluation_dataset", "dataset_id", id.to_string(), missing(id))
+            })?;
         self.with_evaluation_tags(row, dataset)
     }
 

@@ -97,7 +97,7 @@ impl View<'_> {
     /// There is none.
     pub fn experiment(&self, id: ExperimentId) -> StoreResult<Experiment> {
         self.one_experiment(&format!("SELECT {COLUMNS} FROM experiment e WHERE id = ?1"), id.0)?
-            .ok_or_else(|| missing(id).into())
+            .ok_or_else(|| self.absent("experiment", "id", id.0, missing(id)))
     }
 
     /// An experiment by name, deleted ones included.
@@ -108,7 +108,8 @@ impl View<'_> {
         let sql =
             format!("SELECT {COLUMNS} FROM experiment e WHERE workspace_id = 1 AND name = ?1");
         self.one_experiment(&sql, name)?.ok_or_else(|| {
-            Error::not_found(format!("Could not find experiment with name '{name}'")).into()
+            let error = Error::not_found(format!("Could not find experiment with name '{name}'"));
+            self.absent("experiment", "name", name, error)
         })
     }
 
@@ -148,7 +149,7 @@ impl View<'_> {
                 Ok(ExperimentRow { id, artifact_location: row.get(0)?, deleted: row.get(1)? })
             })
             .optional()?
-            .ok_or_else(|| missing(id).into())
+            .ok_or_else(|| self.absent("experiment", "id", id.0, missing(id)))
     }
 
     /// How many experiments there are, deleted ones included.

@@ -5,6 +5,7 @@
 //! each in its savepoint, all or nothing per request, and the caller is answered only
 //! after the commit. A read is a closure over [`View`] on a read-only connection.
 
+mod access;
 mod account;
 mod admin;
 mod artifact_file;
@@ -18,11 +19,14 @@ mod evaluation;
 mod evaluation_record;
 mod experiment;
 mod functions;
+mod grant;
+mod item;
 mod leftover;
 mod logged_model;
 mod metric;
 mod migrate;
 mod names;
+mod outbox;
 mod platform;
 mod query;
 mod readers;
@@ -47,7 +51,8 @@ mod tx;
 mod webhook;
 mod writer;
 
-pub use account::{AccountRow, SessionRow, TokenRow};
+pub use access::Access;
+pub use account::{AccountRow, SessionInfo, SessionRow, TokenRow};
 pub use admin::{MigrationStatus, QueryResult, StoreStats};
 pub use artifact_file::ArtifactFileRow;
 pub use change::{Change, Changes, Topic};
@@ -56,9 +61,11 @@ pub use error::{StoreError, StoreResult};
 pub use evaluation::{EvaluationDatasetRow, NewEvaluationDatasetRow, RecordsChanged};
 pub use evaluation_record::EvaluationRecordRow;
 pub use experiment::{ExperimentKeys, ExperimentOverview, ExperimentRow, NewExperimentRow};
+pub use item::{Item, ItemLink, LinkKind};
 pub use leftover::Leftover;
 pub use logged_model::{LoggedModelOrder, LoggedModelQuery, ModelRow, NewModelRow};
 pub use metric::{HistoryCursor, MetricPoint, MetricSummary};
+pub use outbox::{Mail, MailKind, MailState, NewMail};
 pub use query::SearchPage;
 pub use registry::{NewVersionRow, PROMPT_TAG, RegisteredModelRow, VersionRow};
 pub use run::RunRow;
@@ -233,6 +240,22 @@ impl Store {
     {
         let readers = Arc::clone(&self.inner.readers);
         tokio::task::spawn_blocking(move || readers.with(work))
+            .await
+            .map_err(|e| Error::internal("A read did not finish.").source(e))?
+    }
+
+    /// The same as a user sees the database: what they have no permission to read is not in
+    /// it, whatever `work` asks.
+    ///
+    /// # Errors
+    /// What `work` answers.
+    pub async fn read_as<T, F>(&self, user: i64, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        let readers = Arc::clone(&self.inner.readers);
+        tokio::task::spawn_blocking(move || readers.with_veil(user, work))
             .await
             .map_err(|e| Error::internal("A read did not finish.").source(e))?
     }

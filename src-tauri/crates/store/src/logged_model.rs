@@ -117,7 +117,7 @@ impl View<'_> {
                 })
             })
             .optional()?
-            .ok_or_else(|| missing(id).into())
+            .ok_or_else(|| self.absent("logged_model", "model_id", id.as_str(), missing(id)))
     }
 
     /// An active logged model.
@@ -143,7 +143,7 @@ impl View<'_> {
             .prepare_cached(&sql)?
             .query_row([id.as_str()], read)
             .optional()?
-            .ok_or_else(|| missing(id))?;
+            .ok_or_else(|| self.absent("logged_model", "model_id", id.as_str(), missing(id)))?;
         self.complete_model(row, model)
     }
 

@@ -1,5 +1,6 @@
 //! Read-only connections, opened when first needed and kept for the next caller.
 
+use crate::access::Veil;
 use crate::connection;
 use crate::error::{StoreError, StoreResult};
 use crate::names::Names;
@@ -15,12 +16,19 @@ const KEPT: usize = 4;
 pub(crate) struct Readers {
     path: PathBuf,
     idle: Mutex<Option<Vec<Connection>>>,
+    /// Readers for users who may not see everything, each with its veil.
+    veiled: Mutex<Option<Vec<(Connection, Veil)>>>,
     names: Names,
 }
 
 impl Readers {
     pub(crate) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), idle: Mutex::new(Some(Vec::new())), names: Names::default() }
+        Self {
+            path: path.to_owned(),
+            idle: Mutex::new(Some(Vec::new())),
+            veiled: Mutex::new(Some(Vec::new())),
+            names: Names::default(),
+        }
     }
 
     pub(crate) fn with<T>(&self, work: impl FnOnce(&View<'_>) -> StoreResult<T>) -> Result<T> {
@@ -30,9 +38,41 @@ impl Readers {
         };
         // One snapshot for the whole closure, however many statements it runs.
         let transaction = connection.unchecked_transaction().map_err(StoreError::from)?;
-        let result = work(&View { connection: &transaction, names: &self.names });
+        let result = work(&View { connection: &transaction, names: &self.names, veiled: false });
         drop(transaction);
         self.give_back(connection);
+        Ok(result?)
+    }
+
+    /// The same for a user who is no superuser.
+    pub(crate) fn with_veil<T>(
+        &self,
+        user: i64,
+        work: impl FnOnce(&View<'_>) -> StoreResult<T>,
+    ) -> Result<T> {
+        let kept =
+            self.veiled.lock().unwrap_or_else(PoisonError::into_inner).as_mut().and_then(Vec::pop);
+        let (connection, veil) = match kept {
+            Some(kept) => kept,
+            None => {
+                let veil = Veil::default();
+                let connection =
+                    connection::open_veiled(&self.path, &veil).map_err(StoreError::from)?;
+                (connection, veil)
+            }
+        };
+        let transaction = connection.unchecked_transaction().map_err(StoreError::from)?;
+        let view = View { connection: &transaction, names: &self.names, veiled: true };
+        // In the snapshot that `work` reads: a permission taken away is gone at once.
+        let result = view.access(user).and_then(|access| {
+            veil.lower(access);
+            work(&view)
+        });
+        drop(transaction);
+        let mut idle = self.veiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(idle) = idle.as_mut().filter(|idle| idle.len() < KEPT) {
+            idle.push((connection, veil));
+        }
         Ok(result?)
     }
 
@@ -50,5 +90,6 @@ impl Readers {
     /// Closes what is idle, and what comes back.
     pub(crate) fn close(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.veiled.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

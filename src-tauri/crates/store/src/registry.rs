@@ -1,7 +1,7 @@
 //! The registry: registered models, their versions, aliases and tags.
 
 use crate::change::{Kind, Op};
-use crate::error::StoreResult;
+use crate::error::{StoreError, StoreResult};
 use crate::experiment::{owner, text_tag};
 use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::{View, WriteTx};
@@ -124,7 +124,7 @@ impl View<'_> {
             .prepare_cached("SELECT id FROM registered_model WHERE workspace_id = 1 AND name = ?1")?
             .query_row([name], |row| Ok(RegisteredModelRow { row: row.get(0)?, name: name.into() }))
             .optional()?
-            .ok_or_else(|| no_model(name).into())
+            .ok_or_else(|| self.absent("registered_model", "name", name, no_model(name)))
     }
 
     /// What a write needs to know.
@@ -132,7 +132,12 @@ impl View<'_> {
     /// # Errors
     /// There is no such version.
     pub fn version_row(&self, name: &str, version: i64) -> StoreResult<VersionRow> {
-        let model = self.registered_model_row(name).map_err(|_| no_version(name, version))?;
+        let model = self.registered_model_row(name).map_err(|error| match error {
+            StoreError::Domain(error) if error.code == ErrorCode::ResourceDoesNotExist => {
+                no_version(name, version).into()
+            }
+            error => error,
+        })?;
         self.connection
             .prepare_cached(
                 "SELECT id FROM model_version WHERE registered_model_id = ?1 AND version = ?2",
@@ -156,7 +161,7 @@ impl View<'_> {
             .prepare_cached(&sql)?
             .query_row([name], read_model)
             .optional()?
-            .ok_or_else(|| no_model(name))?;
+            .ok_or_else(|| self.absent("registered_model", "name", name, no_model(name)))?;
         self.complete_registered(row, model)
     }
 

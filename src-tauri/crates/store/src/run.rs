@@ -78,7 +78,7 @@ impl View<'_> {
                 })
             })
             .optional()?
-            .ok_or_else(|| missing(id).into())
+            .ok_or_else(|| self.absent("run", "run_id", id.as_str(), missing(id)))
     }
 
     /// Identity and state.
@@ -94,7 +94,7 @@ impl View<'_> {
             .prepare_cached(&format!("SELECT {INFO} FROM run r WHERE r.run_id = ?1"))?
             .query_row([id.as_str()], read_info)
             .optional()?
-            .ok_or_else(|| missing(id).into())
+            .ok_or_else(|| self.absent("run", "run_id", id.as_str(), missing(id)))
     }
 
     /// A run with all that is current about it.

@@ -93,7 +93,8 @@ impl View<'_> {
     /// # Errors
     /// There is no such trace.
     pub fn trace_row(&self, id: &TraceId) -> StoreResult<TraceRow> {
-        self.find_trace(id)?.ok_or_else(|| missing(id).into())
+        self.find_trace(id)?
+            .ok_or_else(|| self.absent("trace", "trace_id", id.as_str(), missing(id)))
     }
 
     /// A trace without its spans.
@@ -101,7 +102,9 @@ impl View<'_> {
     /// # Errors
     /// There is no such trace.
     pub fn trace_info(&self, id: &TraceId) -> StoreResult<TraceInfo> {
-        let (row, info) = self.bare_trace(id)?.ok_or_else(|| missing(id))?;
+        let (row, info) = self
+            .bare_trace(id)?
+            .ok_or_else(|| self.absent("trace", "trace_id", id.as_str(), missing(id)))?;
         self.complete_trace(row, info)
     }
 

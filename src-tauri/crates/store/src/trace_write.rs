@@ -370,9 +370,10 @@ impl WriteTx<'_> {
         experiment: ExperimentId,
         trace: &DoomedTrace,
     ) -> StoreResult<()> {
-        self.connection.prepare_cached("DELETE FROM trace WHERE id = ?1")?.execute([trace.row])?;
         let id = Some(trace.trace_id.as_str());
+        // First: whether the actor may is asked of the trace that is still there.
         let seq = self.record(actor, Kind::Trace, trace.row, id, Op::Erase)?;
+        self.connection.prepare_cached("DELETE FROM trace WHERE id = ?1")?.execute([trace.row])?;
         self.notify(seq, EventKind::Trace(trace.trace_id.clone(), experiment));
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! What a read or a write closure works with. Entity modules add their methods to these
 //! two types.
 
+use crate::access::{self, Access};
 use crate::change::{Kind, Op};
 use crate::error::StoreResult;
 use crate::names::Names;
-use branchline_core::Actor;
 use branchline_core::event::{Event, EventKind};
+use branchline_core::{Actor, Permission};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -14,6 +15,8 @@ use std::ops::Deref;
 pub struct View<'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) names: &'c Names,
+    /// What its reader may not see is not there (see [`crate::access`]).
+    pub(crate) veiled: bool,
 }
 
 /// One request's part of a group commit. Reads see its own writes.
@@ -22,6 +25,8 @@ pub struct WriteTx<'c> {
     coalesce: &'c Coalesce,
     pending: &'c mut Pending,
     now: i64,
+    /// What the last actor who is no superuser may do.
+    access: Option<Access>,
 }
 
 impl<'c> Deref for WriteTx<'c> {
@@ -113,7 +118,8 @@ impl<'c> WriteTx<'c> {
         pending: &'c mut Pending,
         now: i64,
     ) -> Self {
-        Self { view: View { connection, names }, coalesce, pending, now }
+        let view = View { connection, names, veiled: false };
+        Self { view, coalesce, pending, now, access: None }
     }
 
     /// The time of this commit, milliseconds UTC.
@@ -129,6 +135,27 @@ impl<'c> WriteTx<'c> {
         }
     }
 
+    /// Refuses what the actor may not do. Every change passes here on its way into the
+    /// change log, and a refusal takes back all that its request has written.
+    fn permit(&mut self, actor: &Actor, kind: Kind, entity: i64, op: Op) -> StoreResult<()> {
+        if actor.is_superuser {
+            return Ok(());
+        }
+        if op == Op::Create
+            && let Some(resource) = access::granted_by_making(kind)
+        {
+            self.access = None;
+            return self.put_grant(actor.user_id, resource, entity, Permission::Manage);
+        }
+        let access = match self.access.take().filter(|known| known.user_id() == actor.user_id) {
+            Some(known) => known,
+            None => self.view.access(actor.user_id)?,
+        };
+        let allowed = self.view.allows(&access, kind, entity, op);
+        self.access = Some(access);
+        if allowed? { Ok(()) } else { Err(access::denied().into()) }
+    }
+
     /// Appends to the change log; answers the sequence number, which becomes the `rev`.
     pub(crate) fn record(
         &mut self,
@@ -138,6 +165,7 @@ impl<'c> WriteTx<'c> {
         field: Option<&str>,
         op: Op,
     ) -> StoreResult<i64> {
+        self.permit(actor, kind, entity, op)?;
         let hlc = hlc(self.now);
         self.connection
             .prepare_cached(
@@ -158,6 +186,7 @@ impl<'c> WriteTx<'c> {
         key: i64,
         mut range: StepRange,
     ) -> StoreResult<i64> {
+        self.permit(actor, Kind::Metric, run, Op::Set)?;
         let mut since = self.now;
         let before = self
             .pending

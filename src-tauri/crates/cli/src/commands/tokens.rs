@@ -45,6 +45,13 @@ pub(crate) async fn run(globals: &Globals, args: Tokens, output: &Output) -> Don
             output.data(&json!({ "revoked": id }), |_| String::new())?;
             output.remark(format!("Token {id} no longer works."));
         }
+        TokensAction::RotateKey => {
+            let backend = Backend::open(globals).await?;
+            backend.rotate_signing_key().await?;
+            backend.close().await;
+            output.data(&json!({ "rotated": true }), |_| String::new())?;
+            output.remark("Every session and signed token has ended.");
+        }
     }
     Ok(OK)
 }

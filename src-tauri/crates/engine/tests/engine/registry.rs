@@ -92,13 +92,13 @@ async fn a_read_token_reads_and_nothing_else() {
 async fn signing_in_works_once_by_link_and_then_by_password() {
     let f = fixture().await;
     let link = f.engine.issue_sign_in_secret();
-    let session = f.engine.redeem_sign_in_secret(&link).await.unwrap();
-    f.engine.redeem_sign_in_secret(&link).await.expect_err("a link works once");
+    let session = f.engine.redeem_sign_in_secret(&link, "test").await.unwrap();
+    f.engine.redeem_sign_in_secret(&link, "test").await.expect_err("a link works once");
     let actor = f.engine.authenticate(Credential::Session(&session)).await.unwrap();
     f.engine.update_profile(&actor, Some("ada@example.org".into()), None).await.unwrap();
     f.engine.set_password(&actor, None, "correct horse", Some(&session)).await.unwrap();
-    f.engine.sign_in("ada@example.org", "wrong horse").await.expect_err("a wrong password");
-    let other = f.engine.sign_in("Ada@Example.org", "correct horse").await.unwrap();
+    f.engine.sign_in("ada@example.org", "wrong horse", "test").await.expect_err("a wrong password");
+    let other = f.engine.sign_in("Ada@Example.org", "correct horse", "test").await.unwrap();
     f.engine
         .set_password(&actor, Some("nonsense"), "another horse", None)
         .await

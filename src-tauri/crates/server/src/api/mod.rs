@@ -1,6 +1,7 @@
 //! The own API under `/api/v1`: one file per resource, each with its bodies, its
 //! handlers and their documentation side by side.
 
+mod accounts;
 mod artifacts;
 mod connect;
 mod database;
@@ -29,7 +30,9 @@ use crate::state::AppState;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::sync::OnceLock;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Flow, Http, HttpAuthScheme, OAuth2, Password, Scopes, SecurityScheme,
+};
 use utoipa::openapi::{Info, InfoBuilder, License};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -39,7 +42,7 @@ use utoipa_axum::routes;
 #[openapi(
     components(schemas(ErrorBody)),
     modifiers(&Security),
-    security(("session" = []), ("token" = []), ("basic" = [])),
+    security(("session" = []), ("password" = []), ("token" = []), ("basic" = [])),
 )]
 struct Document;
 
@@ -56,6 +59,8 @@ impl Modify for Security {
         components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         components
             .add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        let flow = Flow::Password(Password::new("/api/v1/login/access-token", Scopes::new()));
+        components.add_security_scheme("password", SecurityScheme::OAuth2(OAuth2::new([flow])));
         components
             .add_security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
     }
@@ -83,6 +88,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(preferences::routes())
         .merge(connect::routes())
         .merge(tokens::routes())
+        .merge(accounts::routes())
+        .merge(crate::stack::routes())
         .merge(experiments::routes())
         .merge(runs::routes())
         .merge(metrics::routes())

@@ -2,7 +2,7 @@
 
 use super::extract::Json;
 use super::me::UserBody;
-use crate::auth::{Caller, has_instance_secret, over_tls, session_cookie, set_cookie};
+use crate::auth::{Caller, agent, has_instance_secret, over_tls, session_cookie, set_cookie};
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
@@ -52,8 +52,12 @@ async fn sign_in(
     Json(body): Json<SignIn>,
 ) -> ApiResult<impl IntoResponse> {
     let session = match body {
-        SignIn::Secret { secret } => state.engine.redeem_sign_in_secret(&secret).await?,
-        SignIn::Password { email, password } => state.engine.sign_in(&email, &password).await?,
+        SignIn::Secret { secret } => {
+            state.engine.redeem_sign_in_secret(&secret, agent(&headers)).await?
+        }
+        SignIn::Password { email, password } => {
+            state.engine.sign_in(&email, &password, agent(&headers)).await?
+        }
     };
     let actor = state.engine.authenticate(Credential::Session(&session)).await?;
     let user = state.engine.user(&actor).await?.into();

@@ -4,7 +4,7 @@
 
 use super::layer::Resolved;
 use super::value::{Form, LogFormat, Secret, Value};
-use branchline_core::Result;
+use branchline_core::{Permission, Result};
 use branchline_engine::{Addressing, Durability};
 use std::path::PathBuf;
 
@@ -234,6 +234,59 @@ settings! {
     first_superuser_password: Secret = "",
         "accounts.first_superuser_password", "BRANCHLINE_FIRST_SUPERUSER_PASSWORD", "",
         ["FIRST_SUPERUSER_PASSWORD"], secret;
+
+    /// Let people make accounts for themselves.
+    open_registration: bool = "false",
+        "accounts.open_registration", "BRANCHLINE_OPEN_REGISTRATION", "",
+        ["USERS_OPEN_REGISTRATION"];
+
+    /// What users may do with experiments and models that they were given nothing of.
+    /// Superusers may do everything, and who makes a thing manages it.
+    default_permission: Permission = "READ",
+        "accounts.default_permission", "BRANCHLINE_DEFAULT_PERMISSION", "", [];
+
+    /// Tell whoever asks for password recovery that there is no such user.
+    /// As the stack did; anybody can then find out who has an account.
+    reveal_unknown_users: bool = "false",
+        "accounts.reveal_unknown_users", "BRANCHLINE_REVEAL_UNKNOWN_USERS", "", [];
+
+    /// Server that mail is given to.
+    /// Empty: mail is kept in the outbox, where the owner finds recovery links.
+    smtp_host: Option<String> = "",
+        "mail.smtp_host", "BRANCHLINE_SMTP_HOST", "", ["SMTP_HOST"];
+
+    /// Its port.
+    smtp_port: u16 = "587",
+        "mail.smtp_port", "BRANCHLINE_SMTP_PORT", "", ["SMTP_PORT"];
+
+    /// Go over to TLS after the greeting, and refuse to send without.
+    smtp_tls: bool = "true",
+        "mail.smtp_tls", "BRANCHLINE_SMTP_TLS", "", ["SMTP_TLS"];
+
+    /// Speak TLS from the beginning, as on port 465.
+    smtp_ssl: bool = "false",
+        "mail.smtp_ssl", "BRANCHLINE_SMTP_SSL", "", ["SMTP_SSL"];
+
+    /// Name to sign in to the mail server with; empty: without.
+    smtp_user: Option<String> = "",
+        "mail.smtp_user", "BRANCHLINE_SMTP_USER", "", ["SMTP_USER"];
+
+    /// Password to it.
+    smtp_password: Secret = "",
+        "mail.smtp_password", "BRANCHLINE_SMTP_PASSWORD", "", ["SMTP_PASSWORD"], secret;
+
+    /// Address that mail is sent from.
+    mail_from: Option<String> = "",
+        "mail.from", "BRANCHLINE_MAIL_FROM", "", ["EMAILS_FROM_EMAIL"];
+
+    /// Name that mail is sent from, and what the server is called in it.
+    mail_from_name: String = "Branchline",
+        "mail.from_name", "BRANCHLINE_MAIL_FROM_NAME", "", ["EMAILS_FROM_NAME", "PROJECT_NAME"];
+
+    /// Address that links in mail begin with.
+    /// Empty: the address that the server listens on.
+    public_url: Option<String> = "",
+        "mail.public_url", "BRANCHLINE_PUBLIC_URL", "", ["SERVER_HOST"];
 }
 
 #[cfg(test)]

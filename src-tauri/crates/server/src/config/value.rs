@@ -1,5 +1,6 @@
 //! What a setting's value can be, read from text whichever layer it came from.
 
+use branchline_core::Permission;
 use branchline_engine::{Addressing, Durability};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -97,6 +98,14 @@ impl Value for Vec<PathBuf> {
 
 impl Value for Durability {
     const ACCEPTS: &'static str = "balanced, power-safe or fast";
+    const FORM: Form = Form::Text;
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text.trim()).ok_or_else(|| format!("is not {}", Self::ACCEPTS))
+    }
+}
+
+impl Value for Permission {
+    const ACCEPTS: &'static str = "READ, USE, EDIT, MANAGE or NO_PERMISSIONS";
     const FORM: Form = Form::Text;
     fn read(text: &str) -> Result<Self, String> {
         Self::parse(text.trim()).ok_or_else(|| format!("is not {}", Self::ACCEPTS))

@@ -22,7 +22,7 @@ use protocol::{Close, Request};
 use std::time::Duration;
 
 /// How long a client may take to send its credential as first message.
-const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest message of a client.
 const MOST_BYTES: usize = 64 * 1024;
 
@@ -86,6 +86,34 @@ async fn first_message(state: &AppState, socket: &mut WebSocket) -> Result<Liste
     let presented = Presented::Bearer(token);
     let actor = presented.actor(state).await?;
     Ok(Listener { actor, presented: Some(presented) })
+}
+
+/// How `/api/live` ends its sockets.
+pub(crate) mod close {
+    use super::{Close, WebSocket};
+
+    /// The credential does not hold (any more).
+    pub(crate) async fn unauthenticated(socket: &mut WebSocket) {
+        super::close(socket, Close::Unauthenticated).await;
+    }
+
+    /// The server stops.
+    pub(crate) async fn stopping(socket: &mut WebSocket) {
+        super::close(socket, Close::Stopping).await;
+    }
+}
+
+/// How `/api/live` reads a credential.
+pub(crate) mod events_request {
+    use super::Request;
+
+    /// The token of a first message `{op: "auth", token}`.
+    pub(crate) fn token(text: &str) -> Option<String> {
+        match serde_json::from_str(text) {
+            Ok(Request::Auth { token }) => Some(token),
+            _ => None,
+        }
+    }
 }
 
 async fn close(socket: &mut WebSocket, reason: Close) {

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use branchline_core::event::EventKind;
-use branchline_core::{Actor, Error, ExperimentId, FileInfo, Result, RunId, Scope};
+use branchline_core::{Actor, Error, ExperimentId, FileInfo, Permission, Result, RunId, Scope};
 use branchline_engine::Engine;
 use branchline_mlflow::Listed;
 use branchline_mlflow::request::ListProxied;
@@ -37,8 +37,8 @@ pub(super) fn require(actor: &Actor, scope: Scope) -> Result<()> {
 }
 
 async fn list(Call { engine, actor, message }: Call<ListProxied>) -> Answer {
-    require(&actor, Scope::Read)?;
     let path = message.path.as_deref().filter(|path| !path.is_empty());
+    engine.require_artifacts(&actor, path.unwrap_or_default(), Permission::Read).await?;
     let mut files = engine.artifacts().list(ROOT, path).await?;
     for file in &mut files {
         base_name(file);
@@ -59,7 +59,7 @@ async fn download(
     PathOf(path): PathOf,
     headers: HeaderMap,
 ) -> Answer {
-    require(&actor, Scope::Read)?;
+    state.engine.require_artifacts(&actor, &path, Permission::Read).await?;
     let file = transfer::open(state.engine.artifacts(), ROOT, &path).await?;
     Ok(transfer::send(file, &headers).await?)
 }
@@ -70,7 +70,7 @@ async fn upload(
     PathOf(path): PathOf,
     body: Body,
 ) -> Answer {
-    require(&actor, Scope::Log)?;
+    state.engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     if path.ends_with('/') {
         let what = "Artifact path must include a filename (cannot end with '/').";
         return Err(Error::invalid(what).into());
@@ -85,7 +85,7 @@ async fn delete(
     Caller(actor): Caller,
     PathOf(path): PathOf,
 ) -> Answer {
-    require(&actor, Scope::Log)?;
+    state.engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     state.engine.artifacts().delete(ROOT, &path).await?;
     state.engine.artifacts_gone(&actor, &[(ROOT, &path)]).await?;
     notify(&state.engine, &actor, &path).await;

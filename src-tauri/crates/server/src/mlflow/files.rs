@@ -13,7 +13,9 @@ use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use branchline_core::event::EventKind;
-use branchline_core::{Actor, Error, ErrorCode, ModelId, Result, RunId, RunInfo, Scope};
+use branchline_core::{
+    Actor, Error, ErrorCode, ModelId, Permission, Resource, Result, RunId, RunInfo, Scope,
+};
 use branchline_engine::Engine;
 use branchline_mlflow::explain::required_text;
 use branchline_mlflow::from_query;
@@ -126,6 +128,9 @@ async fn upload(
         return Err(says("data").into());
     }
     let run = run_info(&state.engine, &actor, id).await?;
+    let experiment = run.experiment_id.to_string();
+    let need = Permission::Edit;
+    state.engine.require_permission(&actor, Resource::Experiment, &experiment, need).await?;
     transfer::receive(&state.engine, &actor, &run.artifact_uri, &path, Body::from(body)).await?;
     state.engine.notify_artifacts(EventKind::Artifacts(run.run_id, run.experiment_id));
     Ok(([JSON], "").into_response())

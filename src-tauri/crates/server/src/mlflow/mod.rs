@@ -2,6 +2,7 @@
 //! mlflow 3.x calls. One file per resource; each says its routes in a table, and
 //! every route stands under `/api` (the Python client) and `/ajax-api` (MLflow's UI).
 
+mod accounts;
 mod answer;
 mod artifacts;
 mod assessments;
@@ -66,8 +67,9 @@ fn tables_outside() -> [Table; 3] {
 }
 
 /// What stands under version 2.0.
-fn tables() -> [Table; 13] {
+fn tables() -> [Table; 14] {
     [
+        accounts::table(),
         experiments::table(),
         runs::table(),
         metrics::table(),
@@ -85,8 +87,9 @@ fn tables() -> [Table; 13] {
 }
 
 /// What stands under version 3.0.
-fn tables_v3() -> [Table; 6] {
+fn tables_v3() -> [Table; 7] {
     [
+        accounts::table_v3(),
         misc::table_v3(),
         traces::table_v3(),
         trace_search::table_v3(),

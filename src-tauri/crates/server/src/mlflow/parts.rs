@@ -7,7 +7,7 @@ use super::artifacts::{ROOT, notify, require};
 use super::call::{Call, Nothing, PathOf};
 use super::files::run_info;
 use axum::routing::{get, post};
-use branchline_core::{Error, ModelId, Result, RunId, Scope};
+use branchline_core::{Error, ModelId, Permission, Resource, Result, RunId, Scope};
 use branchline_engine::{Engine, Presigned};
 use branchline_mlflow::explain::{missing, required_text};
 use branchline_mlflow::request::{CreateParts, EndParts, PresignedFile, UploadedPart};
@@ -57,6 +57,7 @@ async fn create(
     require(&actor, Scope::Log)?;
     check_offered(&engine, "Multipart upload")?;
     let path = place(&folder, message.path)?;
+    engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let count = message.num_parts.map_or(0, |count| count.0);
     let count = usize::try_from(count).unwrap_or_default();
     let started = engine.artifacts().start_parts(ROOT, &path, count).await?;
@@ -73,6 +74,7 @@ async fn complete(
     require(&actor, Scope::Log)?;
     check_offered(&engine, "Multipart upload")?;
     let path = place(&folder, message.path)?;
+    engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let upload_id = required_text("upload_id", message.upload_id)?;
     let etags = etags(message.parts.0)?;
     engine.artifacts().complete_parts(ROOT, &path, upload_id, etags).await?;
@@ -103,6 +105,7 @@ async fn abort(PathOf(folder): PathOf, Call { engine, actor, message }: Call<End
     require(&actor, Scope::Log)?;
     check_offered(&engine, "Multipart upload")?;
     let path = place(&folder, message.path)?;
+    engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let upload_id = required_text("upload_id", message.upload_id)?;
     engine.artifacts().abort_parts(ROOT, &path, upload_id).await?;
     done()
@@ -111,6 +114,7 @@ async fn abort(PathOf(folder): PathOf, Call { engine, actor, message }: Call<End
 async fn download(PathOf(path): PathOf, Call { engine, actor, .. }: Call<Nothing>) -> Answer {
     require(&actor, Scope::Read)?;
     check_offered(&engine, "Multipart download")?;
+    engine.require_artifacts(&actor, &path, Permission::Read).await?;
     let found = engine.artifacts().presigned_download(ROOT, &path, holds(DOWNLOAD_HOLDS)).await?;
     json(&answer("url", found))
 }
@@ -153,10 +157,14 @@ fn check_direct(uri: &str, what: &str) -> Result<()> {
 async fn upload_url(Call { engine, actor, message }: Call<PresignedFile>) -> Answer {
     require(&actor, Scope::Log)?;
     let given = |id: Option<String>| id.filter(|id| !id.is_empty());
-    let uri = match (given(message.run_id), given(message.model_id)) {
-        (Some(run), None) => run_info(&engine, &actor, RunId::new(run)).await?.artifact_uri,
+    let (uri, experiment) = match (given(message.run_id), given(message.model_id)) {
+        (Some(run), None) => {
+            let run = run_info(&engine, &actor, RunId::new(run)).await?;
+            (run.artifact_uri, run.experiment_id)
+        }
         (None, Some(model)) => {
-            engine.logged_model(&actor, &ModelId::new(model)).await?.artifact_uri
+            let model = engine.logged_model(&actor, &ModelId::new(model)).await?;
+            (model.artifact_uri, model.experiment_id)
         }
         _ => {
             let words = "Exactly one of run_id and model_id must be provided.";
@@ -164,6 +172,8 @@ async fn upload_url(Call { engine, actor, message }: Call<PresignedFile>) -> Ans
         }
     };
     let path = required_text("path", message.path)?;
+    let (kind, id) = (Resource::Experiment, experiment.to_string());
+    engine.require_permission(&actor, kind, &id, Permission::Edit).await?;
     check_direct(&uri, "upload")?;
     let holds = check_expiration(message.expiration.map_or(UPLOAD_HOLDS, |seconds| seconds.0))?;
     let found = engine.artifacts().presigned_upload(&uri, &path, holds).await?;

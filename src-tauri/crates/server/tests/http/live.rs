@@ -248,7 +248,7 @@ async fn a_credential_may_come_first_and_must_hold() {
 async fn a_cookie_opens_a_socket_for_our_own_pages_only() {
     let app = TestApp::start().await;
     let secret = app.engine.issue_sign_in_secret();
-    let session = app.engine.redeem_sign_in_secret(&secret).await.unwrap();
+    let session = app.engine.redeem_sign_in_secret(&secret, "test").await.unwrap();
     let cookie = format!("bl_{}={session}", &app.engine.store_uuid()[..8]);
     let own = app.url("");
     let mut socket = Socket::with(&app, &[("cookie", &cookie), ("origin", &own)]).await.unwrap();

@@ -14,6 +14,7 @@ mod find;
 pub mod home;
 mod housekeeping;
 pub mod instance;
+mod job;
 mod live;
 mod logged_model;
 mod metric;
@@ -36,7 +37,7 @@ pub use account::Credential;
 pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
-    Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview,
+    Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, JobStats,
     MetricPoint, MetricSummary, MigrationStatus, QueryResult, Series, TextHit, Topic, TrashItem,
     TrashKind,
 };
@@ -45,6 +46,9 @@ pub use evaluation::{EvaluationDatasetSearch, NewEvaluationDataset, UpsertCounts
 pub use experiment::{ExperimentSearch, NewExperiment};
 pub use find::{Found, TextSearch};
 pub use housekeeping::Housekeeping;
+pub use job::{
+    GraphNode, JobDetail, JobSearch, JobsHost, LogPart, Queued, QueuedGraph, supervise_if_asked,
+};
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
@@ -94,6 +98,7 @@ struct Inner {
     data_dir: PathBuf,
     credentials: credential::Credentials,
     vault: vault::Vault,
+    jobs: branchline_jobs::Controls,
     owner: OnceLock<i64>,
 }
 
@@ -128,6 +133,7 @@ impl Engine {
                 data_dir,
                 credentials: credential::Credentials::default(),
                 vault,
+                jobs: branchline_jobs::Controls::default(),
                 owner: OnceLock::new(),
             }),
         })

@@ -12,7 +12,7 @@ use crate::{ServerOptions, WebhookRules, serve};
 use branchline_core::{Clock, Error, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
-use branchline_engine::{Durability, Engine, EngineOptions, Housekeeping};
+use branchline_engine::{Durability, Engine, EngineOptions, Housekeeping, JobsHost};
 use listen::Place;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,6 +61,14 @@ pub struct HostOptions {
     pub first_superuser: Option<(String, String)>,
     /// Which webhooks are told, and how.
     pub webhooks: WebhookRules,
+    /// Run jobs; a server that only stands for a moment leaves them queued.
+    pub run_jobs: bool,
+    /// Let jobs run commands also while listening beyond this machine.
+    pub jobs_allow_remote_submit: bool,
+    /// What is kept of a job's log.
+    pub jobs_log_bytes: u64,
+    /// How long a job that was asked to end may take.
+    pub jobs_grace: Duration,
     /// The program's version.
     pub version: String,
 }
@@ -103,6 +111,10 @@ impl HostOptions {
                 timeout: Duration::from_secs(u64::from(config.webhook_request_timeout.max(1))),
                 max_retries: config.webhook_request_max_retries,
             },
+            run_jobs: true,
+            jobs_allow_remote_submit: config.jobs_allow_remote_submit,
+            jobs_log_bytes: u64::from(config.jobs_log_megabytes) * 1024 * 1024,
+            jobs_grace: Duration::from_secs(u64::from(config.jobs_grace_seconds)),
             version: version.into(),
         })
     }
@@ -119,7 +131,26 @@ impl HostOptions {
         }
     }
 
-    fn server_options(&self, secret: &str, url: &str, started_at: i64) -> ServerOptions {
+    /// How jobs of a server at `url` are run: this program supervises their processes.
+    fn jobs_host(&self, url: &str) -> Result<JobsHost> {
+        let supervisor = std::env::current_exe().map_err(|cause| {
+            Error::internal("The program does not know where it is itself.").source(cause)
+        })?;
+        Ok(JobsHost {
+            url: url.to_owned(),
+            supervisor,
+            log_bytes: self.jobs_log_bytes,
+            grace: self.jobs_grace,
+        })
+    }
+
+    fn server_options(
+        &self,
+        secret: &str,
+        url: &str,
+        started_at: i64,
+        loopback: bool,
+    ) -> ServerOptions {
         ServerOptions {
             no_auth: self.no_auth,
             api_only: self.api_only,
@@ -135,6 +166,7 @@ impl HostOptions {
             default_artifact_root: self.default_artifact_root.clone(),
             webhooks: self.webhooks.clone(),
             trash_days: self.trash_days,
+            refuse_commands: !loopback && !self.jobs_allow_remote_submit,
         }
     }
 }
@@ -178,6 +210,7 @@ pub struct Host {
     ended: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
     keeper: JoinHandle<()>,
+    jobs: Option<JoinHandle<()>>,
     // Last, so that the folder is free only after everything else is gone.
     lock: OwnerLock,
 }
@@ -220,11 +253,15 @@ impl Host {
         lock.publish(&info).map_err(|cause| {
             Error::internal(format!("Cannot write instance.json: {cause}.")).source(cause)
         })?;
-        let server_options = options.server_options(&secret, &url, started_at);
+        let server_options = options.server_options(&secret, &url, started_at, place.is_loopback());
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let server = spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
         let house = Housekeeping { trash_days: options.trash_days };
         let keeper = keep_house(engine.clone(), house, stop.clone());
+        let jobs = match options.run_jobs {
+            true => Some(run_jobs(engine.clone(), options.jobs_host(&url)?, stop.clone())),
+            false => None,
+        };
         tracing::info!(
             server.url = %url,
             data.dir = %options.data_dir.root().display(),
@@ -240,6 +277,7 @@ impl Host {
             ended,
             server,
             keeper,
+            jobs,
             lock,
         })
     }
@@ -286,6 +324,11 @@ impl Host {
         let outcome = tokio::time::timeout(LONGEST_DRAIN, server).await;
         abort.abort();
         self.keeper.abort();
+        if let Some(jobs) = self.jobs
+            && tokio::time::timeout(LONGEST_DRAIN, jobs).await.is_err()
+        {
+            tracing::warn!("jobs that did not end in time were cut off");
+        }
         self.engine.close().await;
         drop(self.lock);
         tracing::info!("closed");
@@ -345,6 +388,14 @@ fn spawn(
 
 fn keep_house(engine: Engine, how: Housekeeping, stop: CancellationToken) -> JoinHandle<()> {
     tokio::spawn(async move { engine.keep_house(how, stop.cancelled_owned()).await })
+}
+
+fn run_jobs(engine: Engine, how: JobsHost, stop: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = engine.run_jobs(how, stop.cancelled_owned()).await {
+            tracing::error!("Jobs are not run: {error}");
+        }
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

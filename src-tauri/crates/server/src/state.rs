@@ -42,6 +42,8 @@ pub struct ServerOptions {
     pub webhooks: WebhookRules,
     /// What lies longer in the trash goes for good; never when `None`.
     pub trash_days: Option<u32>,
+    /// Jobs may not run commands: the network could ask for them.
+    pub refuse_commands: bool,
 }
 
 /// What every handler can reach; cheap to clone.

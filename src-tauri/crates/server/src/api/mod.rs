@@ -7,6 +7,7 @@ mod database;
 mod experiments;
 mod extract;
 mod filter;
+mod jobs;
 mod logged_models;
 mod logs;
 mod me;
@@ -14,6 +15,7 @@ mod metrics;
 mod models;
 pub(crate) mod monitor;
 mod preferences;
+mod queues;
 mod runs;
 mod search;
 pub(crate) mod server;
@@ -93,6 +95,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(search::routes())
         .merge(traces::routes())
         .merge(trash::routes())
+        .merge(jobs::routes())
+        .merge(queues::routes())
         .merge(filter::routes())
         .merge(database::routes())
         .merge(logs::routes())

@@ -198,8 +198,8 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Notes that an attempt's process runs, with the credential that it has. Answers
-    /// whether the attempt still counts.
+    /// Notes that an attempt's process runs. Answers whether the attempt still counts; one
+    /// that was cancelled meanwhile does not.
     ///
     /// # Errors
     /// The database's.
@@ -211,6 +211,10 @@ impl WriteTx<'_> {
         pid: Option<u32>,
     ) -> StoreResult<bool> {
         let Some(job) = self.running_attempt(task_id, number)? else { return Ok(false) };
+        // Whoever cancelled it before anybody ran it could tell nobody.
+        if job.job.cancelled {
+            return Ok(false);
+        }
         self.connection
             .prepare_cached("UPDATE attempt SET pid = ?3 WHERE job_id = ?1 AND number = ?2")?
             .execute(params![job.row, number, pid])?;

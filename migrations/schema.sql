@@ -624,6 +624,14 @@ CREATE INDEX run_recent ON run (deleted, start_time DESC, run_id, experiment_id)
 CREATE INDEX assessment_of_session ON assessment (name, trace_id)
     WHERE instr(metadata, '"mlflow.trace.session":') > 0;
 
+CREATE TABLE artifact_file (
+    -- Below `mlflow-artifacts:/`.
+    path TEXT NOT NULL PRIMARY KEY,
+    size INTEGER NOT NULL,
+    sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
+    -- Which of two that were stored at one path came last; nanoseconds where clocks allow.
+    stamp INTEGER NOT NULL
+
 CREATE TABLE queue (
     id          INTEGER PRIMARY KEY,
     name        TEXT NOT NULL UNIQUE,

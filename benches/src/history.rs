@@ -44,7 +44,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     if !options.wants("W6") {
         return Ok(());
     }
-    for length in &LENGTHS {
+    for length in LENGTHS.iter().take(if options.large { 2 } else { 1 }) {
         let points = options.count(length.points);
         let (mine, grown) = ours(options, length, points)?;
         let theirs = Subject::each_peer(options, &format!("history-{points}"), |peer, subject| {

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 pub(crate) struct Options {
     /// A tenth of the work, to see that everything runs.
     pub(crate) quick: bool,
+    /// Also a hundred thousand runs and a million points, which take most of the time.
+    pub(crate) large: bool,
     /// Workloads to run; all when empty.
     only: Vec<String>,
     /// Where to write the figures as JSON.
@@ -25,12 +27,19 @@ impl Options {
         let root =
             std::env::var_os("BRANCHLINE_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let folder = tempfile::Builder::new().prefix("branchline-bench").tempdir_in(root)?;
-        let mut options =
-            Self { quick: false, only: Vec::new(), json: None, peers: Peer::ALL.to_vec(), folder };
+        let mut options = Self {
+            quick: false,
+            large: true,
+            only: Vec::new(),
+            json: None,
+            peers: Peer::ALL.to_vec(),
+            folder,
+        };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             match (argument.as_str(), rest.len()) {
                 ("--quick", _) => options.quick = true,
+                ("--no-large", _) => options.large = false,
                 ("--no-peer", _) => options.peers.clear(),
                 ("--only", 1..) => {
                     options.only = rest
@@ -41,7 +50,9 @@ impl Options {
                         .collect();
                 }
                 ("--json", 1..) => options.json = rest.next().map(PathBuf::from),
-                _ => bail!("usage: benches/run [--quick] [--no-peer] [--only W1,W5] [--json FILE]"),
+                _ => bail!(
+                    "usage: benches/run [--quick] [--no-large] [--no-peer] [--only W1,W5] [--json FILE]"
+                ),
             }
         }
         for peer in &options.peers {

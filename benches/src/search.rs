@@ -69,11 +69,12 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     if !options.wants("W5") {
         return Ok(());
     }
-    let counts = SIZES.map(|size| options.count(size.runs));
+    let sizes = SIZES.get(..if options.large { 3 } else { 2 }).unwrap_or_default();
+    let counts: Vec<usize> = sizes.iter().map(|size| options.count(size.runs)).collect();
     let ours = Subject::ours(options, "ours-search")?;
     let mut mine = Vec::new();
     let mut before = 0;
-    for (size, runs) in SIZES.iter().zip(counts) {
+    for (size, runs) in sizes.iter().zip(counts.iter().copied()) {
         crate::fill::ours(&ours, before, runs)?;
         let mut figures = figures(&ours, size.ours)?;
         figures[5] = Some(words(&ours, size.ours)?);
@@ -84,14 +85,14 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let theirs = Subject::each_peer(options, "search", |peer, subject| {
         let mut all = Vec::new();
         let mut before = 0;
-        for (size, runs) in SIZES.iter().zip(counts) {
+        for (size, runs) in sizes.iter().zip(counts.iter().copied()) {
             crate::fill::peer(peer, &subject.database(), before, runs)?;
             all.push(figures(&subject, size.peers)?);
             before = runs;
         }
         Ok(all)
     })?;
-    for (place, size) in SIZES.iter().enumerate() {
+    for (place, size) in sizes.iter().enumerate() {
         let peers =
             theirs.each_ref().map(|all| all.as_ref().and_then(|all| all.get(place)).copied());
         add_rows(table, size, mine.get(place).copied().unwrap_or_default(), peers);

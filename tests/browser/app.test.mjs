@@ -207,6 +207,33 @@ test('artifacts are shown for what they are', async () => {
   complaints.length = 0 // The sandboxed page was refused its parent, as it must be.
 })
 
+test('a trace appears while one looks, its spans tell what failed, and it goes after being asked', async () => {
+  const experiment = await server.api.experiment('bot')
+  await open(`/experiments/${experiment}/traces`)
+  await page.waitForSelector(id('traces-code'))
+  const trace = await server.api.trace(experiment, 'why?')
+  const row = page.locator(`${id('trace-row')}[data-trace-id="${trace}"]`)
+  await row.waitFor()
+  assert.match(await row.textContent(), /error/)
+  await row.click()
+  const panel = page.locator(id('span-panel'))
+  await until(() => panel.getAttribute('data-span'), 'lookup', 'the span that failed is shown first')
+  assert.match(await panel.textContent(), /no such order/)
+  await page.locator(`${id('span-row')}[data-span="ask"]`).click()
+  await until(() => panel.textContent().then((t) => t.includes('why?')), true, 'what went in')
+  await page.fill(id('trace-filter'), 'status =')
+  await page.press(id('trace-filter'), 'Enter')
+  await page.waitForSelector(id('trace-problem'))
+  complaints.length = 0 // A refused filter is told on the console.
+  await page.fill(id('trace-filter'), "span.type = 'TOOL'")
+  await page.press(id('trace-filter'), 'Enter')
+  await until(() => page.locator(id('trace-problem')).count(), 0, 'the filter is right')
+  await row.waitFor()
+  await page.click(id('trace-delete'))
+  await page.click(id('confirm'))
+  await until(() => row.count(), 0, 'the trace gone')
+})
+
 test('a model gets an alias', async () => {
   await server.api.post('registered-models/create', { name: 'diabetes' })
   await server.api.post('model-versions/create', { name: 'diabetes', source: 's3://bucket/model' })
@@ -283,9 +310,12 @@ test('all runs stand in one table with their experiments', async () => {
 test('pages pass WCAG AA in both themes', async () => {
   const axe = await readFile(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
   const found = []
+  const experiment = await server.api.experiment('looked-at')
+  const trace = await server.api.trace(experiment, 'why?')
+  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', `/experiments/${experiment}/traces?trace=${trace}`]
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme })
-    for (const route of ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings']) {
+    for (const route of routes) {
       await open(route)
       await page.waitForLoadState('networkidle')
       await page.evaluate(axe)

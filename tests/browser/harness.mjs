@@ -1,5 +1,6 @@
 // Starts the real `branchline` on a folder of its own, and a real Chromium to look at it.
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -74,6 +75,21 @@ function mlflowApi(url, token) {
       }),
     param: (run_id, key, value) => post('runs/log-parameter', { run_id, key, value }),
     finish: (run_id) => post('runs/update', { run_id, status: 'FINISHED', end_time: Date.now() }),
+    /** A trace of two spans whose second failed, as an OpenTelemetry exporter sends it. */
+    async trace(experiment_id, question) {
+      const traceId = randomBytes(16).toString('hex')
+      const at = (ms) => String((1_764_000_000_000 + ms) * 1e6)
+      const text = (key, value) => ({ key, value: { stringValue: JSON.stringify(value) } })
+      const root = { traceId, spanId: '00000000000000aa', name: 'ask', startTimeUnixNano: at(0), endTimeUnixNano: at(90), status: { code: 2 }, attributes: [text('mlflow.spanInputs', { question })] }
+      const child = { traceId, spanId: '00000000000000bb', parentSpanId: root.spanId, name: 'lookup', startTimeUnixNano: at(10), endTimeUnixNano: at(80), status: { code: 2, message: 'no such order' }, attributes: [text('mlflow.spanType', 'TOOL')] }
+      const answer = await fetch(`${url}/v1/traces`, {
+        method: 'POST',
+        headers: { authorization, 'content-type': 'application/json', 'x-mlflow-experiment-id': experiment_id },
+        body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [root, child] }] }] }),
+      })
+      if (!answer.ok) throw new Error(`traces: ${answer.status} ${await answer.text()}`)
+      return `tr-${traceId}`
+    },
     async artifact(experiment_id, run_id, path, body) {
       const place = `${experiment_id}/${run_id}/artifacts/${path}`
       const answer = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/${place}`, {

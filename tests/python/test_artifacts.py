@@ -171,3 +171,22 @@ def test_download_of_a_whole_run(client: MlflowClient, run: str, tmp_path: Path)
     client.log_text(run, "2", "b/c/2.txt")
     back = Path(download_artifacts(run_id=run, dst_path=str(tmp_path)))
     assert sorted(p.name for p in back.rglob("*.txt")) == ["1.txt", "2.txt"]
+
+
+@pytest.mark.branchline_only
+@pytest.mark.own_server
+@pytest.mark.parametrize("durability", ["balanced", "power-safe", "fast"])
+def test_what_was_answered_outlives_the_process(start, own_client, durability: str) -> None:
+    first = start("--durability", durability)
+    client = own_client(first)
+    run = client.create_run("0").info.run_id
+    folder = client.get_run(run).info.artifact_uri.removeprefix("mlflow-artifacts:/")
+    contents = {f"d{n % 7}/{n}.bin": os.urandom(10_000) for n in range(100)} | {"large": os.urandom(9_000_000)}
+    for path, content in contents.items():
+        url = f"/api/2.0/mlflow-artifacts/artifacts/{folder}/{path}"
+        assert first.request("PUT", url, data=content).status_code == 200
+    first.kill()
+    second = start(token=first.token)
+    own_client(second)
+    for path, content in contents.items():
+        assert second.get("/get-artifact", params={"run_id": run, "path": path}).content == content, path

@@ -44,6 +44,16 @@ export const router = createRouter({
       component: () => import('./features/experiment/ExperimentPage.vue'),
     },
     {
+      path: '/experiments/:experimentId/traces',
+      name: 'traces',
+      component: () => import('./features/traces/TracesPage.vue'),
+      // As the mlflow client prints the link to a trace.
+      beforeEnter: ({ params, query }) =>
+        typeof query.selectedEvaluationId === 'string'
+          ? { name: 'traces', params, query: { trace: query.selectedEvaluationId } }
+          : true,
+    },
+    {
       path: '/experiments/:experimentId/runs/:runId/:tab?',
       name: 'run',
       component: () => import('./features/run/RunPage.vue'),

@@ -8,6 +8,7 @@ import type {
   RunPatch,
   RunSearch,
   SeriesQuery,
+  TraceSearch,
   TrashKind,
   TrashRef,
   View,
@@ -67,6 +68,11 @@ export const patchRun = (id: string, body: RunPatch) =>
   unwrap(client.PATCH('/api/v1/runs/{id}', { ...by(id), body }))
 export const bulkRuns = (run_ids: string[], action: 'delete' | 'restore') =>
   unwrap(client.POST('/api/v1/runs/bulk', { body: { run_ids, action } }))
+export const searchTraces = (body: TraceSearch, signal?: AbortSignal) =>
+  unwrap(client.POST('/api/v1/traces/search', { body, signal }))
+export const trace = (id: string) => unwrap(client.GET('/api/v1/traces/{id}', by(id)))
+export const deleteTraces = (experiment_id: string, trace_ids: string[]) =>
+  unwrap(client.POST('/api/v1/traces/delete', { body: { experiment_id, trace_ids } }))
 export const runMetrics = (id: string) => unwrap(client.GET('/api/v1/runs/{id}/metrics', by(id)))
 export const runModels = (id: string) => unwrap(client.GET('/api/v1/runs/{id}/models', by(id)))
 export const runArtifacts = (id: string, path?: string) =>

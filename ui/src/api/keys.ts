@@ -15,6 +15,8 @@ export const keys = {
   bestRun: (id: string, order: string, activity: string) => ['best-run', id, order, activity],
   models: ['models'] as const,
   model: (name: string) => ['model', name] as const,
+  traces: (experimentId: string) => ['traces', experimentId] as const,
+  trace: (id: string) => ['trace', id] as const,
   trash: ['trash'] as const,
   connect: ['connect'] as const,
 }

@@ -55,6 +55,21 @@ export function formatDuration(ms: number | null | undefined): string {
   return `${Math.floor(seconds / 86_400)}d ${Math.floor(seconds / 3600) % 24}h`
 }
 
+/** 0.25 ms, 120 ms, 1.25 s: short times, each with its unit. */
+export function formatMilliseconds(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined || !Number.isFinite(ms)) return MISSING
+  if (ms >= 60_000) return formatDuration(ms)
+  if (ms >= 1000) return `${trimZeros((ms / 1000).toFixed(2))} s`
+  return `${ms >= 10 ? Math.round(ms) : trimZeros(ms.toPrecision(2))} ms`
+}
+
+/** US dollars; what costs less than a cent keeps two digits. */
+export function formatCost(dollars: number | null | undefined): string {
+  if (dollars === null || dollars === undefined) return MISSING
+  if (dollars === 0 || dollars >= 0.01) return `$${dollars.toFixed(2)}`
+  return `$${trimZeros(dollars.toPrecision(2))}`
+}
+
 export function formatBytes(bytes: number | null | undefined): string {
   if (bytes === null || bytes === undefined) return MISSING
   const units = ['B', 'KB', 'MB', 'GB', 'TB']

@@ -93,8 +93,8 @@ pub(crate) struct Serve {
     /// Artifact root that new experiments get, a URI or a folder.
     #[arg(long, value_name = "URI")]
     pub(crate) default_artifact_root: Option<String>,
-    /// Folder in which the server keeps artifacts.
-    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    /// Folder or s3://bucket/prefix in which the server keeps artifacts.
+    #[arg(long, value_name = "PLACE", value_hint = clap::ValueHint::DirPath)]
     pub(crate) artifacts_destination: Option<String>,
     /// Host names, beside those of this machine, under which the server may be called.
     #[arg(long, value_name = "A,B")]

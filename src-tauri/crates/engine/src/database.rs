@@ -48,13 +48,15 @@ impl Engine {
         self.inner.store.backup(target).await
     }
 
-    /// What is wrong with the database; empty when sound.
+    /// What is wrong with the database and the files; empty when sound.
     ///
     /// # Errors
     /// The actor may not; the database cannot be read at all.
     pub async fn check(&self, actor: &Actor) -> Result<Vec<String>> {
         permit::require_superuser(actor)?;
-        self.inner.store.read(|view| view.check()).await
+        let mut problems = self.inner.store.read(|view| view.check()).await?;
+        problems.extend(self.damaged_files().await?);
+        Ok(problems)
     }
 
     /// Runs one statement that only reads, and answers up to `limit` rows.

@@ -25,7 +25,9 @@ mod run;
 mod run_log;
 mod scorer;
 mod span;
+mod stored_file;
 mod throttle;
+pub mod tls;
 mod trace;
 mod trace_search;
 mod trash;
@@ -34,7 +36,10 @@ mod version_origin;
 mod webhook;
 
 pub use account::Credential;
-pub use artifacts::{Artifacts, OpenFile, Stored, Upload};
+pub use artifacts::{
+    Addressing, ArtifactOptions, Artifacts, BucketOptions, Content, Hidden, Location, OpenFile,
+    Presigned, StartedParts, Stored, Upload,
+};
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, JobStats,
@@ -77,10 +82,21 @@ pub struct EngineOptions {
     pub clock: Arc<dyn Clock>,
     /// Where new experiments keep artifacts; `mlflow-artifacts:/` when `None`.
     pub default_artifact_root: Option<String>,
-    /// The folder behind `mlflow-artifacts:/`; `<data_dir>/artifacts` when `None`.
-    pub artifacts_destination: Option<PathBuf>,
+    /// What is behind `mlflow-artifacts:/`; `<data_dir>/artifacts` when `None`.
+    pub artifacts_destination: Option<Destination>,
     /// Folders under which `file:` locations are served, beside the artifact folder.
     pub allowed_roots: Vec<PathBuf>,
+    /// How S3-compatible storage is reached.
+    pub buckets: BucketOptions,
+}
+
+/// Where the server keeps the artifacts that pass through it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// In a folder of this machine.
+    Folder(PathBuf),
+    /// In a bucket.
+    Bucket(Location),
 }
 
 /// The whole of Branchline behind its surfaces. A clone is another handle on the same one.
@@ -120,9 +136,19 @@ impl Engine {
             Store::open(&data_dir.join("branchline.db"), durability, Arc::clone(&clock), |tx| {
                 seed(tx, &artifact_root)
             })?;
-        let root = options.artifacts_destination.unwrap_or_else(|| data_dir.join("artifacts"));
+        let (root, destination) = match options.artifacts_destination {
+            None => (data_dir.join("artifacts"), None),
+            Some(Destination::Folder(folder)) => (folder, None),
+            Some(Destination::Bucket(bucket)) => (data_dir.join("artifacts"), Some(bucket)),
+        };
         let vault = vault::Vault::new(data_dir.join("secrets"));
-        let artifacts = Artifacts::new(root, options.allowed_roots, durability != Durability::Fast);
+        let artifacts = Artifacts::new(ArtifactOptions {
+            root,
+            destination,
+            allowed_roots: options.allowed_roots,
+            durability,
+            buckets: options.buckets,
+        });
         Ok(Self {
             inner: Arc::new(Inner {
                 store,
@@ -141,6 +167,7 @@ impl Engine {
 
     /// Drains writes, syncs and checkpoints. Later calls are refused.
     pub async fn close(&self) {
+        self.inner.artifacts.close().await;
         self.inner.store.close().await;
     }
 

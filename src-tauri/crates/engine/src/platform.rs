@@ -53,6 +53,20 @@ pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Puts everything on the disk that holds `file`, where the system can do that at once;
+/// answers whether it did.
+pub(crate) fn sync_disk(file: &File) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        rustix::fs::syncfs(file)?;
+        Ok(true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        file.metadata().map(|_| false)
+    }
+}
+
 /// The path that the decoded path part of a `file:` URI means: `/C:/x` is `C:/x`
 /// where there are drives.
 pub(crate) fn path_of_file_uri(path: &str) -> std::path::PathBuf {

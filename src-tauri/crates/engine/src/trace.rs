@@ -452,13 +452,18 @@ impl Engine {
                 Ok(doomed)
             })
             .await?;
+        let mut places = Vec::new();
         for trace in &gone {
             let Some(location) = &trace.artifact_location else { continue };
-            if let Err(error) = self.artifacts().delete(location, "").await {
-                let trace_id = trace.trace_id.as_str();
-                tracing::warn!(trace_id, "Files of a deleted trace stay: {error}");
+            match self.artifacts().delete(location, "").await {
+                Ok(()) => places.push((location.as_str(), "")),
+                Err(error) => {
+                    let trace_id = trace.trace_id.as_str();
+                    tracing::warn!(trace_id, "Files of a deleted trace stay: {error}");
+                }
             }
         }
+        self.artifacts_gone(actor, &places).await?;
         Ok(gone.len())
     }
 }

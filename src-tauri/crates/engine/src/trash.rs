@@ -297,14 +297,21 @@ impl Engine {
             let left = store.read(|view| view.leftover_files(FOLDERS)).await?;
             let mut done = Vec::new();
             for folder in left {
-                if self.remove_folder(folder.artifact_uri).await? {
-                    done.push(folder.id);
+                let gone = self.inner.artifacts.proxied_path(&folder.artifact_uri, "");
+                let gone = gone.ok().flatten().filter(|path| !path.is_empty());
+                match self.remove_folder(folder.artifact_uri).await? {
+                    Swept::Later => {}
+                    Swept::Removed => done.push((folder.id, gone)),
+                    Swept::Kept => done.push((folder.id, None)),
                 }
             }
             let progress = !done.is_empty();
             store
                 .write(Class::Durable, move |tx| {
-                    done.into_iter().try_for_each(|id| tx.leftover_done(id))
+                    done.into_iter().try_for_each(|(id, gone)| {
+                        gone.map_or(Ok(()), |path| tx.forget_artifact_files(&path))?;
+                        tx.leftover_done(id)
+                    })
                 })
                 .await?;
             if !progress {
@@ -313,25 +320,32 @@ impl Engine {
         }
     }
 
-    /// Whether nothing is left to do for the folder.
-    async fn remove_folder(&self, uri: String) -> Result<bool> {
+    async fn remove_folder(&self, uri: String) -> Result<Swept> {
         let known = uri.clone();
         if self.inner.store.read(move |view| view.is_location_used(&known)).await? {
-            return Ok(true);
+            return Ok(Swept::Kept);
         }
         match self.inner.artifacts.remove_location(&uri).await {
-            Ok(()) => Ok(true),
+            Ok(()) => Ok(Swept::Removed),
             // Files of another store, or outside of the folders that we may touch.
             Err(error) if is_elsewhere(&error) => {
                 tracing::info!(uri, "files stay where a client keeps them");
-                Ok(true)
+                Ok(Swept::Kept)
             }
             Err(error) => {
                 tracing::warn!(%error, uri, "files of what is gone could not be removed; tried again later");
-                Ok(false)
+                Ok(Swept::Later)
             }
         }
     }
+}
+
+/// What became of a folder that was left over.
+enum Swept {
+    Removed,
+    /// Something has it, or it is not ours.
+    Kept,
+    Later,
 }
 
 fn is_elsewhere(error: &Error) -> bool {

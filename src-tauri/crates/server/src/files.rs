@@ -46,7 +46,7 @@ pub(crate) async fn answer(
     let name = file.name.clone();
     let length = part.end - part.start;
     let place = format!("bytes {}-{}/{}", part.start, part.end.saturating_sub(1), file.size);
-    let body = contents(file.file.into_std().await, part).await?;
+    let body = contents(file.content, part).await?;
     let mut response = (status, body).into_response();
     let answer = response.headers_mut();
     answer.insert(header::CONTENT_LENGTH, HeaderValue::from(length));

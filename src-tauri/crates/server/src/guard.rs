@@ -244,6 +244,7 @@ mod tests {
             default_artifact_root: None,
             artifacts_destination: None,
             allowed_roots: Vec::new(),
+            buckets: branchline_engine::BucketOptions::default(),
         })
         .unwrap();
         let options = ServerOptions { no_auth: true, ..ServerOptions::default() };

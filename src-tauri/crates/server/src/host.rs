@@ -12,7 +12,10 @@ use crate::{ServerOptions, WebhookRules, serve};
 use branchline_core::{Clock, Error, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
-use branchline_engine::{Durability, Engine, EngineOptions, Housekeeping, JobsHost};
+use branchline_engine::{
+    BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping, JobsHost,
+    Location,
+};
 use listen::Place;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,10 +54,12 @@ pub struct HostOptions {
     pub durability: Durability,
     /// Where new experiments keep artifacts; the server itself when `None`.
     pub default_artifact_root: Option<String>,
-    /// The folder behind `mlflow-artifacts:/`; in the data folder when `None`.
-    pub artifacts_destination: Option<PathBuf>,
+    /// What is behind `mlflow-artifacts:/`; in the data folder when `None`.
+    pub artifacts_destination: Option<Destination>,
     /// Folders beside the data folder whose files may be shown.
     pub allowed_roots: Vec<PathBuf>,
+    /// How S3-compatible storage is reached.
+    pub buckets: BucketOptions,
     /// What lies longer in the trash goes for good; never when `None`.
     pub trash_days: Option<u32>,
     /// E-mail and password of the owner of an empty database.
@@ -99,10 +104,11 @@ impl HostOptions {
             default_artifact_root,
             artifacts_destination: config
                 .artifacts_destination
-                .clone()
-                .map(absolute)
+                .as_deref()
+                .map(destination)
                 .transpose()?,
             allowed_roots,
+            buckets: buckets(config)?,
             trash_days: Some(u32::from(config.trash_retention_days)).filter(|days| *days > 0),
             first_superuser: first_superuser(config)?,
             webhooks: WebhookRules {
@@ -128,6 +134,7 @@ impl HostOptions {
             default_artifact_root: self.default_artifact_root.clone(),
             artifacts_destination: self.artifacts_destination.clone(),
             allowed_roots: self.allowed_roots.clone(),
+            buckets: self.buckets.clone(),
         }
     }
 
@@ -169,6 +176,35 @@ impl HostOptions {
             refuse_commands: !loopback && !self.jobs_allow_remote_submit,
         }
     }
+}
+
+/// Where the server keeps artifacts: a folder, or a place in a bucket.
+fn destination(text: &str) -> Result<Destination> {
+    if Location::is_meant(text) {
+        return Location::parse(text).map(Destination::Bucket);
+    }
+    if let Some((scheme, _)) = text.split_once("://") {
+        return Err(Error::invalid(format!(
+            "Setting artifacts.destination: artifacts are not kept in '{scheme}:' locations."
+        ))
+        .hint("Name a folder, or a place in a bucket as `s3://bucket/prefix`."));
+    }
+    absolute(PathBuf::from(text)).map(Destination::Folder)
+}
+
+fn buckets(config: &Config) -> Result<BucketOptions> {
+    let allowed = config.s3_buckets.iter().map(|uri| Location::parse(uri));
+    Ok(BucketOptions {
+        endpoint: config.s3_endpoint.clone(),
+        region: config.s3_region.clone(),
+        access_key_id: config.s3_access_key_id.clone(),
+        secret_access_key: Hidden::new(config.s3_secret_access_key.expose()),
+        session_token: Hidden::new(config.s3_session_token.expose()),
+        allow_http: config.s3_allow_http,
+        addressing: config.s3_addressing,
+        no_presigned: !config.s3_presigned,
+        allowed: allowed.collect::<Result<_>>()?,
+    })
 }
 
 /// A folder given as a root is made absolute and may be read; a URI stays.

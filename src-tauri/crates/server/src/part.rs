@@ -4,7 +4,7 @@
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use branchline_core::{Error, Result};
-use branchline_engine::OpenFile;
+use branchline_engine::{Content, OpenFile};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,10 +13,10 @@ use std::time::UNIX_EPOCH;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-/// Up to this size a file is sent in one piece.
+/// Up to this size a part of a file is sent in one piece.
 const ONE_PIECE: u64 = 128 * 1024;
-/// Size of the pieces of larger files.
-const PIECE: usize = 512 * 1024;
+/// Size of the pieces of larger parts.
+const PIECE: usize = 1 << 20;
 /// Pieces that are read ahead of the network.
 const AHEAD: usize = 2;
 
@@ -35,8 +35,19 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// The bytes of a part of a file.
-pub(crate) async fn contents(mut file: File, part: Range<u64>) -> Result<Body> {
+/// The bytes of a part of a file, wherever it lies.
+pub(crate) async fn contents(content: Content, part: Range<u64>) -> Result<Body> {
+    match content {
+        Content::Whole(bytes) => {
+            let end = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+            Ok(Body::from(bytes.slice(end(part.start)..end(part.end))))
+        }
+        Content::File(file) => of_file(file, part).await,
+        Content::Object(object) => Ok(Body::from_stream(object.read(part).await?)),
+    }
+}
+
+async fn of_file(mut file: File, part: Range<u64>) -> Result<Body> {
     let unreadable =
         |error: io::Error| Error::internal("The file could not be read.").source(error);
     let size = part.end - part.start;
@@ -73,8 +84,12 @@ fn read_ahead(
     let mut left = part.end - part.start;
     while left > 0 {
         let size = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
-        let mut piece = vec![0; size];
-        file.read_exact(&mut piece)?;
+        // Not filled with zeros first.
+        let mut piece = Vec::with_capacity(size);
+        file.by_ref().take(size as u64).read_to_end(&mut piece)?;
+        if piece.len() < size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         left -= size as u64;
         if sender.blocking_send(Ok(piece.into())).is_err() {
             break;

@@ -2,7 +2,7 @@
 
 use crate::error::{StoreError, StoreResult};
 use crate::tx::View;
-use crate::{Identity, Store, change, connection, migrate};
+use crate::{Identity, Store, change, connection, migrate, platform};
 use branchline_core::{Error, ErrorCode, Result};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -312,6 +312,12 @@ fn copy(source: &Path, target: &Path) -> Result<()> {
     let mut partial = target.as_os_str().to_owned();
     partial.push(".partial");
     let partial = Path::new(&partial);
+    // SQLite writes into an empty file, and leaves its mode as it is.
+    platform::make_file_private(partial).map_err(|e| {
+        Error::internal(format!("The backup could not be written to {}.", target.display()))
+            .hint("Check that its folder exists, may be written, and has space.")
+            .source(e)
+    })?;
     let write = || -> StoreResult<()> {
         let connection = connection::open_reader(source)?;
         connection.pragma_update(None, "query_only", false)?;

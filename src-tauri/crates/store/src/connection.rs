@@ -2,6 +2,7 @@
 
 use crate::error::StoreError;
 use crate::functions;
+use crate::platform;
 use branchline_core::{Error, Result};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -9,11 +10,12 @@ use std::time::Duration;
 
 /// The one connection that writes.
 pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
-    let connection = Connection::open(path).map_err(|e| {
+    let unopened = || {
         Error::internal(format!("The database {} cannot be opened.", path.display()))
             .hint("Check that the data folder exists and may be written.")
-            .source(e)
-    })?;
+    };
+    close_to_others(path).map_err(|e| unopened().source(e))?;
+    let connection = Connection::open(path).map_err(|e| unopened().source(e))?;
     prepare(&connection, WRITER).map_err(|e| {
         if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) {
             return crate::migrate::unreadable(path, e);
@@ -21,6 +23,19 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection> {
         Error::from(StoreError::from(e))
     })?;
     Ok(connection)
+}
+
+/// The database and what an earlier life left beside it belong to this OS user alone.
+fn close_to_others(path: &Path) -> std::io::Result<()> {
+    platform::make_file_private(path)?;
+    for side in ["-wal", "-shm"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(side);
+        if Path::new(&beside).exists() {
+            platform::make_file_private(Path::new(&beside))?;
+        }
+    }
+    Ok(())
 }
 
 /// One of the connections that only read.

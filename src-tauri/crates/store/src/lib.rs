@@ -7,6 +7,7 @@
 
 mod account;
 mod admin;
+mod artifact_file;
 mod assessment;
 mod change;
 mod connection;
@@ -25,6 +26,7 @@ mod logged_model;
 mod metric;
 mod migrate;
 mod names;
+mod platform;
 mod query;
 mod readers;
 mod registry;
@@ -50,6 +52,7 @@ mod writer;
 
 pub use account::{AccountRow, SessionRow, TokenRow};
 pub use admin::{MigrationStatus, QueryResult, StoreStats};
+pub use artifact_file::ArtifactFileRow;
 pub use change::{Change, Changes, Topic};
 pub use dataset::DatasetUse;
 pub use error::{StoreError, StoreResult};

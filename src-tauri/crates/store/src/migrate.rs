@@ -71,10 +71,12 @@ fn from_the_future(path: &Path, applied: i64, newest: i64) -> Error {
 /// The real undo of a migration: a copy named after the schema that it holds.
 fn copy_aside(connection: &Connection, path: &Path, applied: i64) -> Result<()> {
     let copy: PathBuf = path.with_extension(format!("before-upgrade-from-{applied}.db"));
-    let failed = |e: rusqlite::Error| {
+    let failed = || {
         Error::internal(format!("No copy could be made at {} before the upgrade.", copy.display()))
             .hint("Free some space in the data folder; the database was not changed.")
-            .source(e)
     };
-    connection.backup("main", &copy, None::<fn(rusqlite::backup::Progress)>).map_err(failed)
+    crate::platform::make_file_private(&copy).map_err(|e| failed().source(e))?;
+    connection
+        .backup("main", &copy, None::<fn(rusqlite::backup::Progress)>)
+        .map_err(|e| failed().source(e))
 }

@@ -55,7 +55,9 @@ fn what_others_must_not_read_is_closed() {
     let _server = sandbox.serve();
     let mode =
         |name: &str| std::fs::metadata(sandbox.data(name)).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode("instance.json"), 0o600);
+    for file in ["instance.json", "branchline.db", "branchline.db-wal", "branchline.db-shm"] {
+        assert_eq!(mode(file), 0o600, "{file}");
+    }
     assert_eq!(mode("secrets"), 0o700);
     assert_eq!(mode(""), 0o700);
 }

@@ -1,7 +1,8 @@
 //! From a URI to a place on disk, and what can be done there.
 
+use super::Inner;
 use super::disk::{self, Entry, existing_part, failure, find};
-use super::{Inner, OpenFile};
+use super::open::OpenFile;
 use branchline_core::artifact_path::{self, RESERVED_PREFIX, RelativePath};
 use branchline_core::{Error, ErrorCode, FileInfo, Result};
 use percent_encoding::percent_decode_str;
@@ -31,8 +32,8 @@ impl Inner {
     /// Checks what `uri` and `path` name.
     pub(super) fn target(&self, uri: &str, path: Option<&str>) -> Result<Target> {
         let path = artifact_path::check(path.unwrap_or_default())?;
-        if let Some(rest) = strip_scheme(uri, "mlflow-artifacts") {
-            let base = Base::Names(artifact_path::check(after_host(rest).trim_start_matches('/'))?);
+        if let Some(rest) = proxied(uri) {
+            let base = Base::Names(artifact_path::check(rest)?);
             return Ok(Target { root: self.root.clone(), base, path });
         }
         let folder = local_folder(uri)?;
@@ -47,6 +48,16 @@ impl Inner {
             None => Err(outside(uri)),
         }
     }
+}
+
+/// The path of an `mlflow-artifacts:` URI.
+pub(super) fn proxied(uri: &str) -> Option<&str> {
+    let rest = strip_scheme(uri, "mlflow-artifacts")?;
+    Some(after_host(rest).trim_start_matches('/'))
+}
+
+pub(super) fn whole_root() -> Error {
+    Error::invalid("Invalid path: a whole artifact root is not deleted.")
 }
 
 fn outside(uri: &str) -> Error {
@@ -119,7 +130,7 @@ impl Target {
     /// The folder that the URI names.
     pub(super) fn base(&self) -> PathBuf {
         match &self.base {
-            Base::Names(names) => descend(&self.root, names),
+            Base::Names(names) => descend(&self.root, names.segments()),
             Base::Folder(folder) => folder.clone(),
         }
     }
@@ -127,7 +138,7 @@ impl Target {
     /// Where it is, or would be, having checked that this is inside.
     pub(super) fn locate(&self) -> Result<PathBuf> {
         let base = self.base();
-        let found = descend(&base, &self.path);
+        let found = descend(&base, self.path.segments());
         self.confine(&base, &found)?;
         Ok(found)
     }
@@ -181,28 +192,17 @@ impl Target {
     pub(super) fn open(&self) -> Result<OpenFile> {
         let found = self.locate()?;
         let name = self.path.file_name().unwrap_or_default().to_owned();
-        let fail = |error| match disk::is_missing(&error) {
-            true => disk::missing(&self.name()),
-            false => failure(error, &self.name()),
-        };
-        // Not even opened: a pipe would wait for its writer.
-        if !fs::metadata(&found).map_err(fail)?.is_file() {
-            return Err(disk::missing(&self.name()));
-        }
-        let file = fs::File::open(&found).map_err(fail)?;
-        let about = file.metadata().map_err(fail)?;
-        let modified = about.modified().map_err(fail)?;
-        Ok(OpenFile { file: tokio::fs::File::from_std(file), size: about.len(), modified, name })
+        OpenFile::on_disk(&found, &self.name(), name)
     }
 
     pub(super) fn delete(&self) -> Result<()> {
         let base = self.base();
-        let found = descend(&base, &self.path);
+        let found = descend(&base, self.path.segments());
         // A link itself is removed, not what it points to, so that its place counts.
         let place = if self.path.is_root() { Some(found.as_path()) } else { found.parent() };
         self.confine(&base, place.unwrap_or(&found))?;
         if self.is_a_root(&found) {
-            return Err(Error::invalid("Invalid path: a whole artifact root is not deleted."));
+            return Err(whole_root());
         }
         let removed = match found.symlink_metadata() {
             Ok(about) if about.is_dir() => fs::remove_dir_all(&found),
@@ -240,10 +240,10 @@ impl Target {
 
 /// Goes down from `folder`, name by name, as far as the names exist; what does not is
 /// called as it would be on a new upload.
-pub(super) fn descend(folder: &Path, path: &RelativePath) -> PathBuf {
+pub(super) fn descend(folder: &Path, names: &[String]) -> PathBuf {
     let mut at = folder.to_path_buf();
     let mut exists = true;
-    for name in path.segments() {
+    for name in names {
         if exists {
             Entry { path: at, exists } = find(&at, name);
         } else {

@@ -3,9 +3,9 @@
 use super::*;
 use branchline_core::ErrorCode;
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 use tempfile::TempDir;
-use tokio::io::AsyncReadExt as _;
 
 pub(super) const ROOT: &str = "mlflow-artifacts:/";
 
@@ -14,22 +14,39 @@ pub(super) fn store() -> (TempDir, Artifacts) {
     let dir = tempfile::tempdir().unwrap();
     let allowed = dir.path().join("allowed");
     fs::create_dir(&allowed).unwrap();
-    let artifacts = Artifacts::new(dir.path().join("artifacts"), vec![allowed], true);
+    let options = ArtifactOptions {
+        allowed_roots: vec![allowed],
+        ..ArtifactOptions::in_folder(dir.path().join("artifacts"), Durability::Balanced)
+    };
+    let artifacts = Artifacts::new(options);
     (dir, artifacts)
 }
 
 pub(super) async fn put(artifacts: &Artifacts, uri: &str, path: &str, data: &[u8]) -> Stored {
-    let mut upload = artifacts.create(uri, path).await.unwrap();
+    let mut upload = artifacts.create(uri, path).unwrap();
     upload.write(data).await.unwrap();
     upload.finish().await.unwrap()
 }
 
 pub(super) async fn get(artifacts: &Artifacts, uri: &str, path: &str) -> Result<Vec<u8>> {
-    let mut open = artifacts.open(uri, path).await?;
-    let mut data = Vec::new();
-    open.file.read_to_end(&mut data).await.unwrap();
-    assert_eq!(open.size, data.len() as u64);
+    let open = artifacts.open(uri, path).await?;
+    let size = open.size;
+    let data = read(open);
+    assert_eq!(size, data.len() as u64);
     Ok(data)
+}
+
+/// All bytes of a file of this machine.
+pub(super) fn read(open: OpenFile) -> Vec<u8> {
+    match open.content {
+        Content::Whole(bytes) => bytes.into(),
+        Content::File(mut file) => {
+            let mut data = Vec::new();
+            file.read_to_end(&mut data).unwrap();
+            data
+        }
+        Content::Object(_) => panic!("a bucket"),
+    }
 }
 
 pub(super) async fn listed(artifacts: &Artifacts, uri: &str, path: Option<&str>) -> Vec<String> {
@@ -119,7 +136,7 @@ async fn unsafe_paths_are_refused_everywhere() {
         let answers = [
             artifacts.list("mlflow-artifacts:/1", Some(path)).await.err(),
             artifacts.open("mlflow-artifacts:/1", path).await.err(),
-            artifacts.create("mlflow-artifacts:/1", path).await.err(),
+            artifacts.create("mlflow-artifacts:/1", path).err(),
             artifacts.delete("mlflow-artifacts:/1", path).await.err(),
             artifacts.resolve_uri("mlflow-artifacts:/1", Some(path)).err(),
             if path.starts_with(['/', 'C']) {
@@ -168,7 +185,7 @@ async fn links_that_leave_are_refused() {
     assert!(artifacts.list("mlflow-artifacts:/1/out", None).await.is_err());
     assert!(artifacts.open("mlflow-artifacts:/1/out", "secret").await.is_err());
     for path in ["out/new", "out/deep/new", "secret"] {
-        assert!(artifacts.create(uri, path).await.is_err(), "{path}");
+        assert!(artifacts.create(uri, path).unwrap().finish().await.is_err(), "{path}");
     }
     assert!(artifacts.delete(uri, "out/secret").await.is_err());
     // A link is removed, and what it points to stays.
@@ -186,7 +203,8 @@ async fn the_root_itself_may_be_a_link() {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("big-disk")).unwrap();
     std::os::unix::fs::symlink("big-disk", dir.path().join("artifacts")).unwrap();
-    let artifacts = Artifacts::new(dir.path().join("artifacts"), Vec::new(), false);
+    let root = dir.path().join("artifacts");
+    let artifacts = Artifacts::new(ArtifactOptions::in_folder(root, Durability::Fast));
     put(&artifacts, ROOT, "a/b", b"x").await;
     assert_eq!(get(&artifacts, ROOT, "a/b").await.unwrap(), b"x");
     assert_eq!(on_disk(&dir.path().join("big-disk")), ["a", "a/b"]);
@@ -239,7 +257,7 @@ async fn file_locations_are_served_below_allowed_roots_only() {
             "{uri}"
         );
     }
-    for uri in ["s3://bucket/a", "http://x/y", "dbfs:/a", "runs:/a"] {
+    for uri in ["gs://bucket/a", "http://x/y", "dbfs:/a", "runs:/a"] {
         assert_eq!(
             artifacts.list(uri, None).await.unwrap_err().code,
             ErrorCode::NotImplemented,

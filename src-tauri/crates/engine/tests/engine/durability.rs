@@ -79,3 +79,27 @@ async fn writes_after_closing_are_refused_clearly() {
     let error = f.engine.create_experiment(&f.owner, new).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::TemporarilyUnavailable);
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_database_and_its_copies_are_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt;
+    let f = fixture().await;
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let database = f.folder.path().join("branchline.db");
+    let backup = f.folder.path().join("copy.db");
+    f.engine.backup(&f.owner, &backup).await.unwrap();
+    for file in [&database, &f.folder.path().join("branchline.db-wal"), &backup] {
+        assert_eq!(mode(file), 0o600, "{}", file.display());
+    }
+    f.engine.close().await;
+    // As an older release made it, and a backup that somebody copied about.
+    for file in [&database, &backup] {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    open(f.folder.path()).close().await;
+    assert_eq!(mode(&database), 0o600);
+    let kept = Engine::restore(f.folder.path(), &backup).unwrap().unwrap();
+    assert_eq!((mode(&database), mode(&kept)), (0o600, 0o600));
+}

@@ -2,7 +2,7 @@
 
 use branchline_core::{Actor, Clock, ExperimentId, Metric, RunId, SystemClock, Tag};
 use branchline_engine::{
-    Durability, Engine, EngineOptions, LogBatch, NewExperiment, NewRun, RunSearch,
+    BucketOptions, Durability, Engine, EngineOptions, LogBatch, NewExperiment, NewRun, RunSearch,
 };
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub(crate) fn open_at(folder: &Path, clock: Arc<dyn Clock>) -> Engine {
         default_artifact_root: None,
         artifacts_destination: None,
         allowed_roots: Vec::new(),
+        buckets: BucketOptions::default(),
     })
     .unwrap()
 }

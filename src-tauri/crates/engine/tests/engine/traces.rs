@@ -103,7 +103,7 @@ async fn deletion_takes_everything_and_leaves_a_tombstone() {
     let doomed = TraceId::new("tr-7");
     let info = f.engine.trace_info(&f.owner, &doomed).await.unwrap();
     let location = info.tag("mlflow.artifactLocation").unwrap().to_owned();
-    let upload = f.engine.artifacts().create(&location, "traces.json").await.unwrap();
+    let upload = f.engine.artifacts().create(&location, "traces.json").unwrap();
     upload.finish().await.unwrap();
     let mut events = f.engine.subscribe();
     let one = TraceSelection::Ids(vec![doomed.clone()]);

@@ -35,7 +35,7 @@ async fn full_run(fixture: &Fixture, experiment: ExperimentId) -> (RunId, PathBu
     fixture.engine.log_batch(&fixture.owner, &run, batch).await.unwrap();
     let uri = fixture.engine.run(&fixture.owner, &run).await.unwrap().info.artifact_uri;
     let artifacts = fixture.engine.artifacts();
-    let mut upload = artifacts.create(&uri, "model/weights.bin").await.unwrap();
+    let mut upload = artifacts.create(&uri, "model/weights.bin").unwrap();
     upload.write(b"0123456789").await.unwrap();
     upload.finish().await.unwrap();
     (run, artifacts.resolve_uri(&uri, None).unwrap())
@@ -198,4 +198,45 @@ async fn a_location_that_was_given_keeps_what_else_is_in_it() {
     fixture.engine.empty_trash(&fixture.owner, &all).await.unwrap();
     assert!(!folder.exists(), "the run's own folder");
     assert!(shared.join("somebody's.txt").exists());
+}
+
+#[tokio::test]
+async fn what_was_stored_is_noted_and_compared() {
+    let fixture = fixture().await;
+    let (engine, owner) = (&fixture.engine, &fixture.owner);
+    let experiment = fixture.experiment("e").await;
+    let run = fixture.run(experiment, 1).await;
+    let uri = engine.run(owner, &run).await.unwrap().info.artifact_uri;
+    let store = async |path: &str, bytes: &[u8]| {
+        let mut upload = engine.artifacts().create(&uri, path).unwrap();
+        upload.write(bytes).await.unwrap();
+        let stored = upload.finish().await.unwrap();
+        engine.artifact_stored(owner, &uri, path, stored).await.unwrap();
+        stored
+    };
+    let first = store("a/kept.txt", b"first").await;
+    store("a/kept.txt", b"second").await;
+    // A slower one that was stored before is not the last.
+    engine.artifact_stored(owner, &uri, "a/kept.txt", first).await.unwrap();
+    store("a/cut.txt", b"0123456789").await;
+    store("a/lost.txt", b"x").await;
+    store("b.txt", b"x").await;
+    assert_eq!(rows(&fixture, "artifact_file").await, 4);
+    assert_eq!(engine.check(owner).await.unwrap(), Vec::<String>::new());
+
+    let folder = engine.artifacts().resolve_uri(&uri, Some("a")).unwrap();
+    std::fs::write(folder.join("cut.txt"), b"0123").unwrap();
+    std::fs::remove_file(folder.join("lost.txt")).unwrap();
+    let told = engine.check(owner).await.unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("a/cut.txt' has 4 bytes and was stored with 10"), "{told:?}");
+    assert!(told[1].contains("a/lost.txt' is missing"), "{told:?}");
+
+    engine.artifacts().delete(&uri, "a").await.unwrap();
+    engine.artifacts_gone(owner, &[(&uri, "a")]).await.unwrap();
+    assert_eq!(rows(&fixture, "artifact_file").await, 1);
+    assert_eq!(engine.check(owner).await.unwrap(), Vec::<String>::new());
+    engine.delete_run(owner, &run).await.unwrap();
+    engine.empty_trash(owner, &one(&run)).await.unwrap();
+    assert_eq!(rows(&fixture, "artifact_file").await, 0);
 }

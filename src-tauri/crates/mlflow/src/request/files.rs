@@ -1,5 +1,6 @@
 //! Requests for files.
 
+use crate::scalar::{Int64, List};
 use serde::Deserialize;
 
 /// `GET mlflow-artifacts/artifacts`.
@@ -36,4 +37,47 @@ pub struct VersionFile {
 pub struct LoggedModelFile {
     /// Required.
     pub artifact_file_path: Option<String>,
+}
+
+/// `POST mlflow-artifacts/mpu/create`.
+#[derive(Debug, Deserialize)]
+pub struct CreateParts {
+    /// Required: the client's name of the file; its last part counts.
+    pub path: Option<String>,
+    /// How many parts.
+    pub num_parts: Option<Int64>,
+}
+
+/// `POST mlflow-artifacts/mpu/complete` and `abort`.
+#[derive(Debug, Deserialize)]
+pub struct EndParts {
+    /// Required: the client's name of the file; its last part counts.
+    pub path: Option<String>,
+    /// Which upload.
+    pub upload_id: Option<String>,
+    /// What was uploaded; not for an abort.
+    #[serde(default)]
+    pub parts: List<UploadedPart>,
+}
+
+/// A part that a client has uploaded.
+#[derive(Debug, Deserialize)]
+pub struct UploadedPart {
+    /// From 1.
+    pub part_number: Option<Int64>,
+    /// The storage's answer to it.
+    pub etag: Option<String>,
+}
+
+/// `POST mlflow/artifacts/presigned-upload-url` and `presigned-download-url`.
+#[derive(Debug, Deserialize)]
+pub struct PresignedFile {
+    /// The run, or else the model.
+    pub run_id: Option<String>,
+    /// The logged model; for uploads only.
+    pub model_id: Option<String>,
+    /// Required.
+    pub path: Option<String>,
+    /// Seconds.
+    pub expiration: Option<Int64>,
 }

@@ -5,7 +5,7 @@
 use super::layer::Resolved;
 use super::value::{Form, LogFormat, Secret, Value};
 use branchline_core::Result;
-use branchline_engine::Durability;
+use branchline_engine::{Addressing, Durability};
 use std::path::PathBuf;
 
 /// What is known about a setting.
@@ -130,14 +130,60 @@ settings! {
     default_artifact_root: Option<String> = "",
         "artifacts.default_root", "BRANCHLINE_DEFAULT_ARTIFACT_ROOT", "--default-artifact-root", [];
 
-    /// Folder in which the server keeps artifacts.
+    /// Folder or `s3://bucket/prefix` in which the server keeps artifacts.
     /// Empty: `artifacts` in the data folder.
-    artifacts_destination: Option<PathBuf> = "",
+    artifacts_destination: Option<String> = "",
         "artifacts.destination", "BRANCHLINE_ARTIFACTS_DESTINATION", "--artifacts-destination", [];
 
     /// Folders beside the data folder whose files may be shown as artifacts.
     allowed_roots: Vec<PathBuf> = "",
         "artifacts.allowed_roots", "BRANCHLINE_ALLOWED_ROOTS", "", [];
+
+    /// Base URL of S3-compatible storage, such as `https://minio.example:9000`.
+    /// Empty: Amazon S3.
+    s3_endpoint: Option<String> = "",
+        "s3.endpoint", "BRANCHLINE_S3_ENDPOINT", "",
+        ["MLFLOW_S3_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+
+    /// Region of the buckets.
+    s3_region: String = "us-east-1",
+        "s3.region", "BRANCHLINE_S3_REGION", "", ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+    /// Key with which the server reads, writes and deletes artifacts in buckets.
+    s3_access_key_id: Option<String> = "",
+        "s3.access_key_id", "BRANCHLINE_S3_ACCESS_KEY_ID", "", ["AWS_ACCESS_KEY_ID"];
+
+    /// Secret that belongs to `s3.access_key_id`.
+    s3_secret_access_key: Secret = "",
+        "s3.secret_access_key", "BRANCHLINE_S3_SECRET_ACCESS_KEY", "",
+        ["AWS_SECRET_ACCESS_KEY"], secret;
+
+    /// Token that belongs to a key which expires.
+    s3_session_token: Secret = "",
+        "s3.session_token", "BRANCHLINE_S3_SESSION_TOKEN", "", ["AWS_SESSION_TOKEN"], secret;
+
+    /// Speak to an endpoint on another machine without TLS.
+    /// What is stored and read can then be seen and changed on the way. On this machine
+    /// `http` needs no leave.
+    s3_allow_http: bool = "false",
+        "s3.allow_http", "BRANCHLINE_S3_ALLOW_HTTP", "", [];
+
+    /// Where the bucket's name stands in a URL: `path`, `virtual`, or `auto`.
+    /// `auto` is `virtual` (in the host) for Amazon, and `path` for an endpoint.
+    s3_addressing: Addressing = "auto",
+        "s3.addressing", "BRANCHLINE_S3_ADDRESSING", "", ["MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE"];
+
+    /// Let clients move the bytes of large files between themselves and the bucket.
+    /// They get addresses for it that hold for a while. Set it to false where clients cannot
+    /// reach the endpoint: then everything passes through the server.
+    s3_presigned: bool = "true",
+        "s3.presigned", "BRANCHLINE_S3_PRESIGNED", "", [];
+
+    /// Buckets, as `s3://bucket` or `s3://bucket/prefix`, that experiments may name.
+    /// Whoever may make an experiment can then read there with the server's key. Empty: all
+    /// that the key reaches.
+    s3_buckets: Vec<String> = "",
+        "s3.buckets", "BRANCHLINE_S3_BUCKETS", "", [];
 
     /// Schemes that the address of a webhook may have: `https`, and perhaps `http`.
     webhook_allowed_schemes: Vec<String> = "https",

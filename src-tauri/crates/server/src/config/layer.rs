@@ -14,8 +14,20 @@ use std::path::PathBuf;
 /// Names the folder of `config.toml` and `.env` in place of the platform's.
 pub const CONFIG_DIR_VARIABLE: &str = "BRANCHLINE_CONFIG_DIR";
 /// Names of a stack's `.env` that are read from the environment too: one sets them
-/// where one would not write a file.
-const ALSO_FROM_ENVIRONMENT: [&str; 2] = ["FIRST_SUPERUSER", "FIRST_SUPERUSER_PASSWORD"];
+/// where one would not write a file. Those of S3 are where every client of it looks.
+pub(super) const ALSO_FROM_ENVIRONMENT: [&str; 11] = [
+    "FIRST_SUPERUSER",
+    "FIRST_SUPERUSER_PASSWORD",
+    "MLFLOW_S3_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE",
+];
 
 /// What flags say.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,7 @@
 //! The reference page of the settings, made from their declarations.
 
 use super::keys::KEYS;
+use super::layer::ALSO_FROM_ENVIRONMENT;
 use super::stack;
 
 /// `docs/configuration.md`.
@@ -28,7 +29,9 @@ pub fn page() -> String {
         }
         if !key.stack.is_empty() {
             let names: Vec<_> = key.stack.iter().map(|name| format!("`{name}`")).collect();
-            page.push_str(&format!("- in a stack's `.env`: {}\n", names.join(", ")));
+            let both = key.stack.iter().all(|name| ALSO_FROM_ENVIRONMENT.contains(name));
+            let place = if both { "in the environment or a stack's" } else { "in a stack's" };
+            page.push_str(&format!("- {place} `.env`: {}\n", names.join(", ")));
         }
         if key.secret {
             page.push_str("- a secret: not read from `config.toml`, and never shown\n");

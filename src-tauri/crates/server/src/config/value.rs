@@ -1,6 +1,6 @@
 //! What a setting's value can be, read from text whichever layer it came from.
 
-use branchline_engine::Durability;
+use branchline_engine::{Addressing, Durability};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -40,14 +40,6 @@ impl Value for Option<String> {
     const FORM: Form = Form::Text;
     fn read(text: &str) -> Result<Self, String> {
         Ok((!text.is_empty()).then(|| text.to_owned()))
-    }
-}
-
-impl Value for Option<PathBuf> {
-    const ACCEPTS: &'static str = "a folder";
-    const FORM: Form = Form::Text;
-    fn read(text: &str) -> Result<Self, String> {
-        Ok((!text.is_empty()).then(|| PathBuf::from(text)))
     }
 }
 
@@ -105,6 +97,14 @@ impl Value for Vec<PathBuf> {
 
 impl Value for Durability {
     const ACCEPTS: &'static str = "balanced, power-safe or fast";
+    const FORM: Form = Form::Text;
+    fn read(text: &str) -> Result<Self, String> {
+        Self::parse(text.trim()).ok_or_else(|| format!("is not {}", Self::ACCEPTS))
+    }
+}
+
+impl Value for Addressing {
+    const ACCEPTS: &'static str = "auto, path or virtual";
     const FORM: Form = Form::Text;
     fn read(text: &str) -> Result<Self, String> {
         Self::parse(text.trim()).ok_or_else(|| format!("is not {}", Self::ACCEPTS))

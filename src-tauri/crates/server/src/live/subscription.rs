@@ -271,6 +271,7 @@ mod tests {
             default_artifact_root: None,
             artifacts_destination: None,
             allowed_roots: Vec::new(),
+            buckets: branchline_engine::BucketOptions::default(),
         })
         .unwrap();
         let owner = engine.owner_actor().await.unwrap();

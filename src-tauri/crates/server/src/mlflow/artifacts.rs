@@ -3,7 +3,7 @@
 
 use super::Table;
 use super::answer::{Answer, done, json};
-use super::call::{Call, Nothing, PathOf};
+use super::call::{Call, PathOf};
 use super::transfer;
 use crate::auth::Caller;
 use crate::state::AppState;
@@ -11,26 +11,20 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::get;
 use branchline_core::event::EventKind;
-use branchline_core::{Actor, Error, ErrorCode, ExperimentId, FileInfo, Result, RunId, Scope};
+use branchline_core::{Actor, Error, ExperimentId, FileInfo, Result, RunId, Scope};
 use branchline_engine::Engine;
 use branchline_mlflow::Listed;
 use branchline_mlflow::request::ListProxied;
 
 /// The root that all proxied paths are relative to.
-const ROOT: &str = "mlflow-artifacts:/";
+pub(super) const ROOT: &str = "mlflow-artifacts:/";
 
 pub(super) fn table() -> Table {
     vec![
         ("/mlflow-artifacts/artifacts", get(list)),
         ("/mlflow-artifacts/artifacts/{*path}", get(download).put(upload).delete(delete)),
-        ("/mlflow-artifacts/mpu/create/{*path}", post(no_multipart_upload)),
-        ("/mlflow-artifacts/mpu/complete/{*path}", post(no_multipart_upload)),
-        ("/mlflow-artifacts/mpu/abort/{*path}", post(no_multipart_upload)),
-        ("/mlflow-artifacts/presigned/{*path}", get(no_multipart_download)),
-        ("/mlflow/artifacts/presigned-upload-url", post(no_presigned_urls)),
-        ("/mlflow/artifacts/presigned-download-url", post(no_presigned_urls)),
     ]
 }
 
@@ -81,7 +75,7 @@ async fn upload(
         let what = "Artifact path must include a filename (cannot end with '/').";
         return Err(Error::invalid(what).into());
     }
-    transfer::receive(state.engine.artifacts(), ROOT, &path, body).await?;
+    transfer::receive(&state.engine, &actor, ROOT, &path, body).await?;
     notify(&state.engine, &actor, &path).await;
     Ok(StatusCode::OK.into_response())
 }
@@ -93,12 +87,13 @@ async fn delete(
 ) -> Answer {
     require(&actor, Scope::Log)?;
     state.engine.artifacts().delete(ROOT, &path).await?;
+    state.engine.artifacts_gone(&actor, &[(ROOT, &path)]).await?;
     notify(&state.engine, &actor, &path).await;
     done()
 }
 
 /// Tells listeners that a run's files changed, if the path is within a run's root.
-async fn notify(engine: &Engine, actor: &Actor, path: &str) {
+pub(super) async fn notify(engine: &Engine, actor: &Actor, path: &str) {
     let Some((run_id, experiment_id)) = run_of(path) else { return };
     let experiment_id = match experiment_id {
         Some(id) => id,
@@ -117,25 +112,6 @@ fn run_of(path: &str) -> Option<(RunId, Option<ExperimentId>)> {
     let at = segments.windows(2).position(|pair| is_run(pair[0]) && pair[1] == "artifacts")?;
     let experiment_id = if at == 1 { segments[0].parse().ok() } else { None };
     Some((RunId::new(segments[at]), experiment_id))
-}
-
-fn not_offered(what: &str) -> Answer {
-    Err(Error::new(ErrorCode::NotImplemented, what).into())
-}
-
-async fn no_multipart_upload(_: Call<Nothing>) -> Answer {
-    not_offered("Multipart upload is not supported for the current artifact repository")
-}
-
-async fn no_multipart_download(_: Call<Nothing>) -> Answer {
-    not_offered("Multipart download is not supported for the current artifact repository")
-}
-
-async fn no_presigned_urls(_: Call<Nothing>) -> Answer {
-    not_offered(
-        "Presigned URLs are not supported: this server passes artifacts through itself \
-         (/api/2.0/mlflow-artifacts/artifacts).",
-    )
 }
 
 #[cfg(test)]
@@ -160,6 +136,6 @@ mod tests {
         require(&actor(Scope::Log), Scope::Log).unwrap();
         require(&actor(Scope::Read), Scope::Read).unwrap();
         let error = require(&actor(Scope::Read), Scope::Log).unwrap_err();
-        assert_eq!(error.code, ErrorCode::PermissionDenied);
+        assert_eq!(error.code, branchline_core::ErrorCode::PermissionDenied);
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn routes() -> Router<AppState> {
         .route("/model-versions/get-artifact", get(file_of_version))
 }
 
-async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Result<RunInfo> {
+pub(super) async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Result<RunInfo> {
     let mut found = engine.run_infos(actor, vec![id.clone()]).await?;
     found.pop().ok_or_else(|| Error::not_found(format!("Run with id={id} not found")))
 }
@@ -126,8 +126,7 @@ async fn upload(
         return Err(says("data").into());
     }
     let run = run_info(&state.engine, &actor, id).await?;
-    let artifacts = state.engine.artifacts();
-    transfer::receive(artifacts, &run.artifact_uri, &path, Body::from(body)).await?;
+    transfer::receive(&state.engine, &actor, &run.artifact_uri, &path, Body::from(body)).await?;
     state.engine.notify_artifacts(EventKind::Artifacts(run.run_id, run.experiment_id));
     Ok(([JSON], "").into_response())
 }

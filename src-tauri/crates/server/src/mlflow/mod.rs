@@ -17,6 +17,7 @@ mod metrics;
 mod misc;
 mod model_versions;
 mod otlp;
+mod parts;
 mod registered_models;
 mod runs;
 mod scorers;
@@ -56,13 +57,14 @@ pub fn routes() -> Router<AppState> {
 }
 
 /// What stands under version 2.0.
-fn tables() -> [Table; 12] {
+fn tables() -> [Table; 13] {
     [
         experiments::table(),
         runs::table(),
         metrics::table(),
         inputs::table(),
         artifacts::table(),
+        parts::table(),
         files::table(),
         logged_models::table(),
         registered_models::table(),

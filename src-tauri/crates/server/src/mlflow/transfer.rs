@@ -1,11 +1,11 @@
 //! Files over HTTP as MLflow's clients send and get them.
 
 use crate::part::{Wanted, attachment, contents, entity_tag, wanted};
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use branchline_core::{Error, ErrorCode, Result};
-use branchline_engine::{Artifacts, OpenFile};
+use branchline_core::{Actor, Error, ErrorCode, Result};
+use branchline_engine::{Artifacts, Engine, OpenFile};
 use futures_util::StreamExt;
 
 /// Extensions (and names without one) that are shown as text.
@@ -44,8 +44,7 @@ pub(crate) async fn open(artifacts: &Artifacts, uri: &str, path: &str) -> Result
         Err(error) if error.code == ErrorCode::ResourceDoesNotExist => error,
         opened => return opened,
     };
-    let place = artifacts.resolve_uri(uri, Some(path))?;
-    if tokio::fs::metadata(place).await.is_ok_and(|found| found.is_dir()) {
+    if artifacts.is_folder(uri, path).await? {
         let what = format!("Artifact path refers to a directory, not a file: '{path}'");
         return Err(Error::invalid(what));
     }
@@ -73,7 +72,7 @@ pub(crate) async fn send(file: OpenFile, asked: &HeaderMap) -> Result<Response> 
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
     ];
     let place = format!("bytes {}-{}/{}", part.start, part.end.saturating_sub(1), file.size);
-    let body = contents(file.file.into_std().await, part).await?;
+    let body = contents(file.content, part).await?;
     let mut response = (status, headers, body).into_response();
     if status == StatusCode::PARTIAL_CONTENT {
         response.headers_mut().insert(header::CONTENT_RANGE, text(place)?);
@@ -83,21 +82,25 @@ pub(crate) async fn send(file: OpenFile, asked: &HeaderMap) -> Result<Response> 
 
 /// Stores a request's body as a file. Nothing is left of a body that breaks off.
 pub(crate) async fn receive(
-    artifacts: &Artifacts,
+    engine: &Engine,
+    actor: &Actor,
     uri: &str,
     path: &str,
     body: Body,
 ) -> Result<()> {
-    let mut upload = artifacts.create(uri, path).await?;
+    let mut upload = engine.artifacts().create(uri, path)?;
+    if let Some(size) = body.size_hint().exact() {
+        upload.announce(size);
+    }
     let mut pieces = body.into_data_stream();
     while let Some(piece) = pieces.next().await {
         let piece = piece.map_err(|error| {
             Error::invalid("The upload broke off before its end.").source(error)
         })?;
-        upload.write(&piece).await?;
+        upload.push(piece).await?;
     }
-    upload.finish().await?;
-    Ok(())
+    let stored = upload.finish().await?;
+    engine.artifact_stored(actor, uri, path, stored).await
 }
 
 /// The media type that a file's name suggests.

@@ -16,9 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// How much of an answer is read.
 const MOST_READ: usize = 64 * 1024;
@@ -87,13 +85,7 @@ impl Sender {
         if let Some(tls) = self.tls.get() {
             return Ok(tls);
         }
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::internal("TLS cannot be used.").source(error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = branchline_engine::tls::client_config()?;
         Ok(self.tls.get_or_init(|| TlsConnector::from(Arc::new(config))))
     }
 }

@@ -1,7 +1,7 @@
 //! A server of its own for a test.
 
 use branchline_core::{Actor, Scope, SystemClock};
-use branchline_engine::{Durability, Engine, EngineOptions, NewRun};
+use branchline_engine::{BucketOptions, Durability, Engine, EngineOptions, NewRun};
 use branchline_server::{ServerOptions, serve};
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, RequestBuilder};
@@ -34,6 +34,7 @@ pub(crate) fn open_engine(folder: &TempDir) -> Engine {
         default_artifact_root: None,
         artifacts_destination: None,
         allowed_roots: Vec::new(),
+        buckets: BucketOptions::default(),
     })
     .expect("the engine opens on an empty folder")
 }

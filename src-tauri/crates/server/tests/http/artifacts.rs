@@ -8,7 +8,7 @@ async fn with_files(files: &[(&str, &[u8])]) -> (TestApp, String) {
     let app = TestApp::start().await;
     let run = app.run("files").await;
     for (path, bytes) in files {
-        let mut upload = app.engine.artifacts().create(&run.info.artifact_uri, path).await.unwrap();
+        let mut upload = app.engine.artifacts().create(&run.info.artifact_uri, path).unwrap();
         upload.write(bytes).await.unwrap();
         upload.finish().await.unwrap();
     }

@@ -68,6 +68,7 @@ impl App {
             default_artifact_root: None,
             artifacts_destination: None,
             allowed_roots: vec![],
+            buckets: branchline_engine::BucketOptions::default(),
         })
         .unwrap();
         let router = crate::router(engine.clone(), options);

@@ -631,6 +631,7 @@ CREATE TABLE artifact_file (
     sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
     -- Which of two that were stored at one path came last; nanoseconds where clocks allow.
     stamp INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE queue (
     id          INTEGER PRIMARY KEY,

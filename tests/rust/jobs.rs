@@ -90,6 +90,8 @@ async fn q1_and_q8_hold_through_kills_at_any_moment() -> Result<()> {
         let mut server = Server::start(&data_dir, &options)?;
         let api = Api::new(server.url(), None);
         let told = format!("seed {seed}, round {round}");
+        let many = json!({"concurrency": 8});
+        api.call(Method::PATCH, "/api/v1/queues/main-queue", Some(&many)).await?;
         ask(&api, folder.path(), &mut random, &mut all).await.with_context(|| told.clone())?;
         // A random job's end is the moment, or right after the last was asked for.
         if random.random_bool(0.7) {

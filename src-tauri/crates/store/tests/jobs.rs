@@ -98,7 +98,7 @@ async fn a_claim_reads_indexes_and_sorts_nothing() {
         let by_index = step.contains("INDEX job_");
         assert!(by_index && !step.contains("TEMP B-TREE"), "{plan:#?}");
     }
-    for index in ["job_ready", "job_held", "job_expiring", "job_running"] {
+    for index in ["job_ready", "job_held", "job_expiring", "job_by_queue"] {
         assert!(plan.iter().any(|step| step.contains(index)), "{index} is not used: {plan:#?}");
     }
 }

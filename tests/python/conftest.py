@@ -121,3 +121,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     for server in running:
         if server.process and server.process.poll() is None:
             server.kill()
+
+
+@pytest.fixture
+def administer(start: Callable[..., Server], tmp_path: Path) -> Callable[..., Server]:
+    """Starts servers, again and again on the same folder, with a token that may do everything."""
+
+    def begin(*flags: str, **arguments: str) -> Server:
+        return start(*flags, token=harness.mint_token(tmp_path / "data", scope="admin"), **arguments)
+
+    return begin

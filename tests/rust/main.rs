@@ -2,4 +2,5 @@
 
 mod arrows;
 mod crash;
+mod jobs;
 mod live;

@@ -1,5 +1,9 @@
 //! What can be said on the command line.
 
+mod jobs;
+
+pub(crate) use jobs::*;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -46,6 +50,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Run any command with MLflow's environment set to this tracking server.
     Run(Run),
+    /// Queue jobs, watch them and control them.
+    Jobs(Jobs),
     /// Back up, restore, check and read the database.
     Db(Db),
     /// Show the server's log.

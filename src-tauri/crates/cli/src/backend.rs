@@ -345,6 +345,23 @@ impl Backend {
         })
     }
 
+    /// Calls a route of the own API, in this process or in the server's.
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        segments: &[&str],
+        query: &[(&str, String)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<serde_json::Value, Failure> {
+        match self {
+            Self::Owner(owner) => {
+                let call = branchline_server::local::call;
+                Ok(call(&owner.engine, method, segments, query, body).await?)
+            }
+            Self::Guest(client) => Ok(client.call(method, segments, query, body).await?),
+        }
+    }
+
     pub(crate) async fn status(&self) -> Result<DatabaseStatus, Failure> {
         match self {
             Self::Owner(owner) => Ok(status_of(&owner.engine).await?),

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod connect;
 pub(crate) mod db;
 pub(crate) mod doctor;
+pub(crate) mod jobs;
 pub(crate) mod logs;
 pub(crate) mod mail;
 pub(crate) mod run;

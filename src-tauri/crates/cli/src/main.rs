@@ -27,6 +27,10 @@ const BLOCKING_THREADS: usize = 32;
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    // Before anything else is set up: it stands between a job and its owner.
+    if let Some(code) = branchline_engine::supervise_if_asked() {
+        return code;
+    }
     let cli = Cli::parse();
     let output = Output::new(cli.globals.json);
     match dispatch(cli, &output) {
@@ -51,6 +55,7 @@ fn dispatch(cli: Cli, output: &Output) -> Done {
             Command::Connect(args) => commands::connect::run(&globals, &args, output).await,
             Command::Config(args) => commands::config::run(&globals, args, output),
             Command::Run(args) => commands::run::run(&globals, args, output).await,
+            Command::Jobs(args) => commands::jobs::run(&globals, args, output).await,
             Command::Db(args) => commands::db::run(&globals, args, output).await,
             Command::Logs(args) => commands::logs::run(&globals, &args, output).await,
             Command::Tokens(args) => commands::tokens::run(&globals, args, output).await,

@@ -4,6 +4,7 @@
 //! One module per area, each with its types and its methods on [`Client`].
 
 mod account;
+mod call;
 mod database;
 mod error;
 mod registry;

@@ -44,6 +44,10 @@ pub enum EventKind {
     Trace(TraceId, ExperimentId),
     /// Files were added to or removed from a run.
     Artifacts(RunId, ExperimentId),
+    /// A job's state changed.
+    Job(String),
+    /// A job wrote to its log.
+    JobLog(String),
 }
 
 /// A committed change.

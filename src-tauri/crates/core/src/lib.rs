@@ -11,6 +11,7 @@ pub mod evaluation;
 pub mod event;
 pub mod failpoint;
 pub mod id;
+pub mod job;
 pub mod limits;
 pub mod name;
 pub mod permission;
@@ -28,6 +29,10 @@ pub use evaluation::{
     EvaluationDataset, EvaluationRecord, NewEvaluationRecord, RecordSource, RecordSourceKind,
 };
 pub use id::*;
+pub use job::{
+    Attempt, AttemptEnd, Job, JobEvent, JobOptions, JobState, NewJob, Outcome, Queue, RetryPolicy,
+    Verdict, Work,
+};
 pub use permission::{Grant, Permission, Resource};
 pub use scorer::{OnlineScoringConfig, ScorerVersion};
 pub use trace::{

@@ -107,6 +107,11 @@ impl Credentials {
         checked.clear();
     }
 
+    /// One credential is no longer taken from memory.
+    pub(crate) fn forget_one(&self, hash: &Hash) {
+        self.checked.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+    }
+
     pub(crate) fn issue_sign_in(&self, lives: Duration) -> String {
         let secret = random_secret();
         let mut issued = self.sign_in.lock().unwrap_or_else(PoisonError::into_inner);

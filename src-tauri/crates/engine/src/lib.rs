@@ -15,6 +15,7 @@ pub mod home;
 mod housekeeping;
 pub mod instance;
 mod item;
+mod job;
 mod live;
 mod logged_model;
 mod mail;
@@ -47,8 +48,9 @@ pub use artifacts::{
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
-    ItemLink, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary, MigrationStatus,
-    NewMail, QueryResult, Series, SessionInfo, TextHit, Topic, TrashItem, TrashKind,
+    ItemLink, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
+    MigrationStatus, NewMail, QueryResult, Series, SessionInfo, TextHit, Topic, TrashItem,
+    TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
@@ -57,6 +59,9 @@ pub use experiment::{ExperimentSearch, NewExperiment};
 pub use find::{Found, TextSearch};
 pub use housekeeping::Housekeeping;
 pub use item::{ItemSearch, ItemUpdate};
+pub use job::{
+    GraphNode, JobDetail, JobSearch, JobsHost, LogPart, Queued, QueuedGraph, supervise_if_asked,
+};
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
@@ -120,6 +125,7 @@ struct Inner {
     credentials: credential::Credentials,
     vault: vault::Vault,
     signer: signed::Signer,
+    jobs: branchline_jobs::Controls,
     /// The owner's row; 0 while it has to be looked up.
     owner: AtomicI64,
 }
@@ -167,6 +173,7 @@ impl Engine {
                 credentials: credential::Credentials::default(),
                 vault,
                 signer,
+                jobs: branchline_jobs::Controls::default(),
                 owner: AtomicI64::new(0),
             }),
         })

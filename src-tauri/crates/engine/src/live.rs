@@ -2,7 +2,7 @@
 
 use crate::Engine;
 use branchline_core::event::Cursor;
-use branchline_core::{Actor, Result};
+use branchline_core::{Actor, Error, Result};
 use branchline_store::{Changes, Topic};
 
 impl Engine {
@@ -16,6 +16,13 @@ impl Engine {
         topic: Topic,
         after: Cursor,
     ) -> Result<Changes> {
+        match &topic {
+            Topic::Jobs if !actor.is_superuser => {
+                return Err(Error::denied("The user doesn't have enough privileges."));
+            }
+            Topic::JobLog(id) => drop(self.job(actor, id).await?),
+            _ => {}
+        }
         let epoch = self.inner.store.identity().epoch;
         self.read(actor, move |view| view.changes_after(&topic, after, epoch)).await
     }

@@ -13,7 +13,8 @@ use branchline_core::{Clock, Error, Permission, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
 use branchline_engine::{
-    BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping, Location,
+    BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping, JobsHost,
+    Location,
 };
 use listen::Place;
 use std::path::PathBuf;
@@ -73,6 +74,14 @@ pub struct HostOptions {
     pub reveal_unknown_users: bool,
     /// What users may do with what they were given nothing of.
     pub default_permission: Permission,
+    /// Run jobs; a server that only stands for a moment leaves them queued.
+    pub run_jobs: bool,
+    /// Let jobs run commands also while listening beyond this machine.
+    pub jobs_allow_remote_submit: bool,
+    /// What is kept of a job's log.
+    pub jobs_log_bytes: u64,
+    /// How long a job that was asked to end may take.
+    pub jobs_grace: Duration,
     /// The program's version.
     pub version: String,
 }
@@ -130,6 +139,10 @@ impl HostOptions {
             open_registration: config.open_registration,
             reveal_unknown_users: config.reveal_unknown_users,
             default_permission: config.default_permission,
+            run_jobs: true,
+            jobs_allow_remote_submit: config.jobs_allow_remote_submit,
+            jobs_log_bytes: u64::from(config.jobs_log_megabytes) * 1024 * 1024,
+            jobs_grace: Duration::from_secs(u64::from(config.jobs_grace_seconds)),
             version: version.into(),
         })
     }
@@ -147,7 +160,26 @@ impl HostOptions {
         }
     }
 
-    fn server_options(&self, secret: &str, url: &str, started_at: i64) -> ServerOptions {
+    /// How jobs of a server at `url` are run: this program supervises their processes.
+    fn jobs_host(&self, url: &str) -> Result<JobsHost> {
+        let supervisor = std::env::current_exe().map_err(|cause| {
+            Error::internal("The program does not know where it is itself.").source(cause)
+        })?;
+        Ok(JobsHost {
+            url: url.to_owned(),
+            supervisor,
+            log_bytes: self.jobs_log_bytes,
+            grace: self.jobs_grace,
+        })
+    }
+
+    fn server_options(
+        &self,
+        secret: &str,
+        url: &str,
+        started_at: i64,
+        loopback: bool,
+    ) -> ServerOptions {
         ServerOptions {
             no_auth: self.no_auth,
             api_only: self.api_only,
@@ -166,6 +198,7 @@ impl HostOptions {
             mail: self.mail.clone(),
             open_registration: self.open_registration,
             reveal_unknown_users: self.reveal_unknown_users,
+            refuse_commands: !loopback && !self.jobs_allow_remote_submit,
         }
     }
 }
@@ -238,6 +271,7 @@ pub struct Host {
     ended: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
     keeper: JoinHandle<()>,
+    jobs: Option<JoinHandle<()>>,
     // Last, so that the folder is free only after everything else is gone.
     lock: OwnerLock,
 }
@@ -281,11 +315,15 @@ impl Host {
         lock.publish(&info).map_err(|cause| {
             Error::internal(format!("Cannot write instance.json: {cause}.")).source(cause)
         })?;
-        let server_options = options.server_options(&secret, &url, started_at);
+        let server_options = options.server_options(&secret, &url, started_at, place.is_loopback());
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let server = spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
         let house = Housekeeping { trash_days: options.trash_days };
         let keeper = keep_house(engine.clone(), house, stop.clone());
+        let jobs = match options.run_jobs {
+            true => Some(run_jobs(engine.clone(), options.jobs_host(&url)?, stop.clone())),
+            false => None,
+        };
         tracing::info!(
             server.url = %url,
             data.dir = %options.data_dir.root().display(),
@@ -301,6 +339,7 @@ impl Host {
             ended,
             server,
             keeper,
+            jobs,
             lock,
         })
     }
@@ -347,6 +386,11 @@ impl Host {
         let outcome = tokio::time::timeout(LONGEST_DRAIN, server).await;
         abort.abort();
         self.keeper.abort();
+        if let Some(jobs) = self.jobs
+            && tokio::time::timeout(LONGEST_DRAIN, jobs).await.is_err()
+        {
+            tracing::warn!("jobs that did not end in time were cut off");
+        }
         self.engine.close().await;
         drop(self.lock);
         tracing::info!("closed");
@@ -406,6 +450,14 @@ fn spawn(
 
 fn keep_house(engine: Engine, how: Housekeeping, stop: CancellationToken) -> JoinHandle<()> {
     tokio::spawn(async move { engine.keep_house(how, stop.cancelled_owned()).await })
+}
+
+fn run_jobs(engine: Engine, how: JobsHost, stop: CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = engine.run_jobs(how, stop.cancelled_owned()).await {
+            tracing::error!("Jobs are not run: {error}");
+        }
+    })
 }
 
 fn hex(bytes: &[u8]) -> String {

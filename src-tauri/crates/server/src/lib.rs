@@ -15,6 +15,7 @@ pub mod guard;
 pub mod host;
 mod hosts;
 mod live;
+pub mod local;
 pub mod logs;
 mod mail;
 pub mod mlflow;

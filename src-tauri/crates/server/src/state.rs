@@ -49,6 +49,8 @@ pub struct ServerOptions {
     pub open_registration: bool,
     /// Tell whoever asks for recovery that there is no such user, as the stack does.
     pub reveal_unknown_users: bool,
+    /// Jobs may not run commands: the network could ask for them.
+    pub refuse_commands: bool,
 }
 
 /// What every handler can reach; cheap to clone.

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     EvaluationDataset = 9,
     Scorer = 10,
     Webhook = 11,
+    /// A job; the field is the state that it came to.
+    Job = 20,
 }
 
 /// What was done.
@@ -52,6 +54,10 @@ pub enum Topic {
     Traces(ExperimentId),
     /// The registry.
     Models,
+    /// Every job's state.
+    Jobs,
+    /// What one job writes, and its state.
+    JobLog(String),
 }
 
 /// One change of what is watched.
@@ -74,6 +80,13 @@ pub enum Change {
     Trace(Option<TraceId>),
     /// A registered model, its versions or aliases changed; deleted ones have no name left.
     Model(Option<String>),
+    /// A job came to a state.
+    Job {
+        /// Its id.
+        task_id: String,
+        /// The state's name.
+        state: String,
+    },
 }
 
 /// What is new after a cursor.
@@ -107,6 +120,10 @@ pub(crate) fn trim(connection: &Connection, now: i64) -> StoreResult<()> {
         params![(now - KEPT_MS) << 16, Op::Erase as i64],
     )?;
     Ok(())
+}
+
+fn read_job(row: &Row<'_>) -> rusqlite::Result<Option<Change>> {
+    Ok(Some(Change::Job { task_id: row.get(0)?, state: row.get(1)? }))
 }
 
 impl View<'_> {
@@ -183,6 +200,18 @@ impl View<'_> {
                  FROM change WHERE seq > ?1 AND kind IN (5, 6)",
                 params![after],
                 |row| Ok(Some(Change::Model(row.get(0)?))),
+            ),
+            Topic::Jobs => self.collect(
+                "SELECT j.task_id, c.field FROM change c JOIN job j ON j.id = c.entity
+                 WHERE c.seq > ?1 AND c.kind = 20 ORDER BY c.seq",
+                params![after],
+                read_job,
+            ),
+            Topic::JobLog(id) => self.collect(
+                "SELECT j.task_id, c.field FROM change c JOIN job j ON j.id = c.entity
+                 WHERE c.seq > ?1 AND c.kind = 20 AND j.task_id = ?2 ORDER BY c.seq",
+                params![after, id],
+                read_job,
             ),
         }
     }

@@ -30,6 +30,8 @@ pub(crate) async fn run(globals: &Globals, args: Run, output: &Output) -> Done {
         Tenancy::Owner(lock) => {
             options.data_dir.create()?;
             options.port_fallback = true;
+            // It stands for this command only: what is queued waits for a server that stays.
+            options.run_jobs = false;
             let _log = logs::init(&LogOptions {
                 dir: Some(options.data_dir.logs()),
                 level: config.log_level,

@@ -8,6 +8,7 @@ mod database;
 mod experiments;
 mod extract;
 mod filter;
+mod jobs;
 mod logged_models;
 mod logs;
 mod me;
@@ -15,6 +16,7 @@ mod metrics;
 mod models;
 pub(crate) mod monitor;
 mod preferences;
+mod queues;
 mod runs;
 mod search;
 pub(crate) mod server;
@@ -100,6 +102,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(search::routes())
         .merge(traces::routes())
         .merge(trash::routes())
+        .merge(jobs::routes())
+        .merge(queues::routes())
         .merge(filter::routes())
         .merge(database::routes())
         .merge(logs::routes())

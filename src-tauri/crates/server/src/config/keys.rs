@@ -213,6 +213,20 @@ settings! {
     trash_retention_days: u16 = "0",
         "trash.retention_days", "BRANCHLINE_TRASH_RETENTION_DAYS", "", [];
 
+    /// Let jobs run commands also while the server listens beyond this machine.
+    /// Whoever has a superuser's credential can then run any program as you, from the network.
+    jobs_allow_remote_submit: bool = "false",
+        "jobs.allow_remote_submit", "BRANCHLINE_JOBS_ALLOW_REMOTE_SUBMIT", "", [];
+
+    /// Megabytes that are kept of what a job writes; the rest is dropped.
+    jobs_log_megabytes: u16 = "64",
+        "jobs.log_megabytes", "BRANCHLINE_JOBS_LOG_MEGABYTES", "", [];
+
+    /// Seconds that a job has to end after it was asked to, before it is asked harder.
+    /// Asked first as by Ctrl-C, then as by the system; then it is made to.
+    jobs_grace_seconds: u16 = "3",
+        "jobs.grace_seconds", "BRANCHLINE_JOBS_GRACE_SECONDS", "", [];
+
     /// How much is logged: error, warn, info, debug or trace.
     log_level: tracing::Level = "info",
         "log.level", "BRANCHLINE_LOG_LEVEL", "--log-level", [];

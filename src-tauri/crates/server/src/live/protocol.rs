@@ -49,6 +49,10 @@ pub(super) enum Told {
     Artifacts(Empty),
     /// Runs were made, changed or got metrics.
     Runs { run_ids: Vec<String> },
+    /// Jobs came to states, in this order.
+    Jobs { jobs: Vec<JobState> },
+    /// The job wrote to its log; what is new is read from the API.
+    Log(Empty),
     /// Points of the steps that changed; a set, to be merged by step and time.
     Points { series: Vec<Points> },
 }
@@ -65,6 +69,13 @@ pub(super) enum Changed {
     Traces { trace_ids: Vec<String> },
     /// These registered models; those deleted are not named.
     Models { names: Vec<String> },
+}
+
+/// A job and what it came to.
+#[derive(Debug, Serialize)]
+pub(super) struct JobState {
+    pub(super) task_id: String,
+    pub(super) state: String,
 }
 
 /// `{}`.

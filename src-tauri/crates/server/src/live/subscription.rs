@@ -1,6 +1,6 @@
 //! One topic that one socket listens to: what marks it, and reading what is new.
 
-use super::protocol::{Changed, Empty, Points, Told};
+use super::protocol::{Changed, Empty, JobState, Points, Told};
 use crate::api::wire::Number;
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Error, ExperimentId, Result, RunId};
@@ -54,11 +54,14 @@ impl Subscription {
 
     /// Notes an event, if it is about the topic.
     pub(super) fn notice(&mut self, event: &Event) {
-        if let (Topic::Run(id), EventKind::Artifacts(run, _)) = (&self.topic, &event.kind) {
-            if id == run {
-                self.files = true;
-                self.mark();
-            }
+        let files = match (&self.topic, &event.kind) {
+            (Topic::Run(id), EventKind::Artifacts(run, _)) => id == run,
+            (Topic::JobLog(id), EventKind::JobLog(job)) => id == job,
+            _ => false,
+        };
+        if files {
+            self.files = true;
+            self.mark();
         } else if is_about(&self.topic, &event.kind) {
             self.mark();
         }
@@ -67,7 +70,7 @@ impl Subscription {
     /// Notes that events were lost. The change log still has what they told, except
     /// about files.
     pub(super) fn lagged(&mut self) {
-        self.lost |= matches!(self.topic, Topic::Run(_));
+        self.lost |= matches!(self.topic, Topic::Run(_) | Topic::JobLog(_));
         self.mark();
     }
 
@@ -103,7 +106,10 @@ impl Subscription {
             }
         }
         if files {
-            told.push(Told::Artifacts(Empty {}));
+            told.push(match &self.topic {
+                Topic::JobLog(_) => Told::Log(Empty {}),
+                _ => Told::Artifacts(Empty {}),
+            });
         }
         Ok((!told.is_empty()).then_some(Update::Tell(self.cursor, told)))
     }
@@ -141,6 +147,9 @@ impl Subscription {
                     _ => None,
                 }),
             }),
+            Topic::Jobs | Topic::JobLog(_) => {
+                Told::Jobs { jobs: changes.into_iter().filter_map(job_state).collect() }
+            }
             Topic::RunMetrics(id) => return points(engine, actor, id, changes).await,
         }))
     }
@@ -148,6 +157,13 @@ impl Subscription {
 
 fn named(changes: Vec<Change>, name: impl Fn(Change) -> Option<String>) -> Vec<String> {
     changes.into_iter().filter_map(name).collect()
+}
+
+fn job_state(change: Change) -> Option<JobState> {
+    match change {
+        Change::Job { task_id, state } => Some(JobState { task_id, state }),
+        _ => None,
+    }
 }
 
 async fn points(
@@ -188,7 +204,8 @@ fn is_about(topic: &Topic, kind: &EventKind) -> bool {
         (Topic::Run(id), EventKind::Run(run, _) | EventKind::Metrics(run, _)) => id == run,
         (Topic::RunMetrics(id), EventKind::Metrics(run, _)) => id == run,
         (Topic::Traces(id), EventKind::Trace(_, of)) => id == of,
-        (Topic::Models, EventKind::RegisteredModel(_)) => true,
+        (Topic::Models, EventKind::RegisteredModel(_)) | (Topic::Jobs, EventKind::Job(_)) => true,
+        (Topic::JobLog(id), EventKind::Job(job)) => id == job,
         _ => false,
     }
 }
@@ -203,6 +220,8 @@ pub(super) fn parse_topic(text: &str) -> Result<Topic> {
         ["run", id] => Ok(Topic::Run(RunId::new(*id))),
         ["run", id, "metrics"] => Ok(Topic::RunMetrics(RunId::new(*id))),
         ["models"] => Ok(Topic::Models),
+        ["jobs"] => Ok(Topic::Jobs),
+        ["job", id, "log"] => Ok(Topic::JobLog((*id).to_owned())),
         _ => Err(Error::invalid(format!("There is no topic '{text}'."))),
     }
 }
@@ -220,6 +239,8 @@ mod tests {
         assert_eq!(parse_topic("experiment/7").unwrap(), Topic::Experiment(ExperimentId(7)));
         assert_eq!(parse_topic("run/a/metrics").unwrap(), Topic::RunMetrics(RunId::new("a")));
         assert_eq!(parse_topic("experiment/7/traces").unwrap(), Topic::Traces(ExperimentId(7)));
+        assert_eq!(parse_topic("jobs").unwrap(), Topic::Jobs);
+        assert_eq!(parse_topic("job/a/log").unwrap(), Topic::JobLog("a".into()));
         for odd in ["", "run", "experiment/x", "run/a/points", "models/a"] {
             assert!(parse_topic(odd).is_err(), "{odd} is no topic");
         }

@@ -1,0 +1,305 @@
+//! Running jobs: the engine as the place where the dispatcher finds them.
+
+use super::builtin;
+use crate::Engine;
+use crate::credential::{Hash, random_secret, sha256};
+use branchline_core::event::EventKind;
+use branchline_core::job::JOB_TAG;
+use branchline_core::{
+    Actor, AttemptEnd, Error, Job, Outcome, Result, RunId, RunStatus, Scope, User, new_uuid,
+};
+use branchline_jobs::{Claimed, JobLedger, Launch, Options, dispatch, policy};
+use branchline_store::{Class, JobRow, StoreResult, WriteTx};
+use serde_json::json;
+use std::collections::HashMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What running jobs needs to know of the program around it.
+#[derive(Debug, Clone)]
+pub struct JobsHost {
+    /// Where jobs reach the server.
+    pub url: String,
+    /// The program that supervises when called with `__supervise`: this one, as a rule.
+    pub supervisor: PathBuf,
+    /// What is kept of a job's log.
+    pub log_bytes: u64,
+    /// How long a process that was asked to end may take.
+    pub grace: Duration,
+}
+
+/// A job's credential outlives no job that anybody waits for.
+const TOKEN_MS: i64 = 30 * 24 * 3600 * 1000;
+/// Variables that a job gets from our own environment. What is not here may be a secret.
+const PASSED_ON: [&str; 40] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "VIRTUAL_ENV",
+    "CONDA_PREFIX",
+    "CONDA_DEFAULT_ENV",
+    "PYENV_ROOT",
+    "UV_CACHE_DIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+    "CUDA_VISIBLE_DEVICES",
+    "CUDA_HOME",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "HF_HOME",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "OMP_NUM_THREADS",
+    "SYSTEMROOT",
+    "WINDIR",
+    "COMSPEC",
+    "PATHEXT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PROGRAMDATA",
+];
+
+/// The place where the dispatcher finds jobs.
+#[derive(Clone)]
+pub(super) struct Ledger {
+    pub(super) engine: Engine,
+    pub(super) owner: Actor,
+    host: Arc<JobsHost>,
+    /// Credentials of what runs, so that each is forgotten with its job.
+    issued: Arc<Mutex<HashMap<String, Hash>>>,
+}
+
+impl Engine {
+    /// Runs jobs until `stop`; then ends what runs, each as it asks for, and returns. Only
+    /// the owner of the data folder calls this.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn run_jobs(&self, host: JobsHost, stop: impl Future<Output = ()>) -> Result<()> {
+        let options = Options {
+            worker: format!("branchline@{}", new_uuid()),
+            supervisor: host.supervisor.clone(),
+            log_bytes: host.log_bytes,
+            grace: host.grace,
+        };
+        let ledger = Ledger {
+            engine: self.clone(),
+            owner: self.owner_actor().await?,
+            host: Arc::new(host),
+            issued: Arc::default(),
+        };
+        dispatch(ledger, self.inner.jobs.clone(), options, stop).await;
+        Ok(())
+    }
+
+    /// Does with jobs of other workers what they ask for; the one that calls owns the
+    /// folder, so those are gone.
+    async fn recover_jobs(&self, owner: &Actor, worker: &str) -> Result<usize> {
+        let worker = worker.to_owned();
+        self.durably(owner, move |tx, actor| {
+            let lost = tx.lost_jobs(&worker)?;
+            for job in &lost {
+                let reason = "Worker lost: the program ended while the job ran.";
+                finish(tx, actor, job, &Outcome::Lost(reason.to_owned()).into(), 0.0)?;
+            }
+            Ok(lost.len())
+        })
+        .await
+    }
+}
+
+/// Ends an attempt, the job as its policy says, and the runs that its process left open.
+fn finish(
+    tx: &mut WriteTx<'_>,
+    actor: &Actor,
+    job: &JobRow,
+    end: &AttemptEnd,
+    chance: f64,
+) -> StoreResult<()> {
+    let verdict = policy::judge(&job.job, &end.outcome, tx.now(), chance);
+    tx.finish_attempt(actor, job, end, &verdict)?;
+    let status = match &end.outcome {
+        Outcome::Success(_) => RunStatus::Finished,
+        Outcome::Revoked(_) => RunStatus::Killed,
+        Outcome::Failure { .. } | Outcome::Lost(_) if end.signal.is_some() => RunStatus::Killed,
+        Outcome::Failure { .. } | Outcome::Lost(_) => RunStatus::Failed,
+    };
+    for id in tx.open_runs_of_job(&job.job.task_id)? {
+        let id = RunId::new(id);
+        let run = tx.run_row(&id)?;
+        tx.update_run(actor, &id, &run, Some(status), Some(tx.now()), None)?;
+    }
+    Ok(())
+}
+
+impl Ledger {
+    async fn user_of(&self, job: &Job) -> Result<User> {
+        let gone = || Error::not_found("The user who asked for this job is gone.");
+        let user = job.created_by.ok_or_else(gone)?;
+        self.engine.inner.store.read(move |view| view.user(user)).await
+    }
+
+    /// A credential that can log, for one attempt.
+    async fn issue(&self, job: &Job, user: &User) -> Result<String> {
+        let secret = format!("bl_{}", random_secret());
+        let hash = sha256(&secret);
+        let (id, number, user) = (job.task_id.clone(), job.attempt, user.id);
+        let name: String = format!("job {id}").chars().take(100).collect();
+        let expires_at = self.engine.now() + TOKEN_MS;
+        self.engine
+            .inner
+            .store
+            .write(Class::Tracking, move |tx| {
+                let job = tx.running_attempt(&id, number)?.ok_or_else(|| {
+                    Error::new(
+                        branchline_core::ErrorCode::ResourceConflict,
+                        "The attempt no longer counts.",
+                    )
+                })?;
+                let token = tx.insert_token(user, &name, &hash, Scope::Log, Some(expires_at))?;
+                tx.set_attempt_token(job.row, number, token.id)
+            })
+            .await?;
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        issued.insert(job.task_id.clone(), hash);
+        Ok(secret)
+    }
+
+    fn environment(&self, job: &Job, user: &User, secret: &str, before: &[String]) -> Env {
+        let mut env: Vec<(String, String)> = PASSED_ON
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+            .collect();
+        let context = json!({ JOB_TAG: job.task_id }).to_string();
+        let own = [
+            ("PYTHONUNBUFFERED", "1"),
+            ("MLFLOW_TRACKING_URI", self.host.url.as_str()),
+            ("MLFLOW_TRACKING_TOKEN", secret),
+            // MLflow prefers these wherever it finds them, a credentials file included.
+            ("MLFLOW_TRACKING_USERNAME", user.email.as_str()),
+            ("MLFLOW_TRACKING_PASSWORD", secret),
+            // Its client tags every run with what stands here.
+            ("MLFLOW_RUN_CONTEXT", context.as_str()),
+            ("BRANCHLINE_URL", self.host.url.as_str()),
+            ("BRANCHLINE_TOKEN", secret),
+            ("BRANCHLINE_JOB_ID", job.task_id.as_str()),
+        ];
+        env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        env.push(("BRANCHLINE_JOB_ATTEMPT".to_owned(), job.attempt.to_string()));
+        env.push(("BRANCHLINE_ARGS".to_owned(), job.work.args.clone()));
+        env.push(("BRANCHLINE_KWARGS".to_owned(), job.work.kwargs.clone()));
+        env.push(("BRANCHLINE_PARENT_RESULTS".to_owned(), format!("[{}]", before.join(","))));
+        env.extend(job.work.env.iter().cloned());
+        env
+    }
+}
+
+type Env = Vec<(String, String)>;
+
+impl JobLedger for Ledger {
+    async fn recover(&self, worker: &str) -> Result<()> {
+        let lost = self.engine.recover_jobs(&self.owner, worker).await?;
+        if lost > 0 {
+            tracing::warn!(jobs = lost, "jobs were under way when the program last ended");
+        }
+        Ok(())
+    }
+
+    async fn claim(&self, worker: &str, room: usize, lease: Duration) -> Result<Claimed> {
+        let (worker, lease) = (worker.to_owned(), millis(lease));
+        let claims = self
+            .engine
+            .track(&self.owner, move |tx, actor| tx.claim_jobs(actor, &worker, room, lease))
+            .await?;
+        let now = self.engine.now();
+        let next_in =
+            claims.next_at.map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
+        Ok(Claimed { jobs: claims.jobs.into_iter().map(|found| found.job).collect(), next_in })
+    }
+
+    async fn extend(&self, worker: &str, lease: Duration) -> Result<()> {
+        let (worker, lease) = (worker.to_owned(), millis(lease));
+        self.engine.track(&self.owner, move |tx, _| tx.extend_leases(&worker, lease)).await
+    }
+
+    async fn prepare(&self, job: &Job) -> Result<Launch> {
+        let user = self.user_of(job).await?;
+        let secret = self.issue(job, &user).await?;
+        let id = job.task_id.clone();
+        let before = self
+            .engine
+            .read(&self.owner, move |view| view.results_before(view.job(&id)?.row))
+            .await?;
+        let folder = self.engine.job_folder(&job.task_id);
+        let made = folder.clone();
+        tokio::task::spawn_blocking(move || crate::platform::create_private_dir(&made))
+            .await
+            .map_err(|cause| Error::internal("A job's folder was not made.").source(cause))?
+            .map_err(|cause| {
+                Error::internal(format!("A job's folder cannot be made: {cause}.")).source(cause)
+            })?;
+        Ok(Launch {
+            command: job.work.command.clone(),
+            cwd: job.work.cwd.as_ref().map_or_else(|| folder.clone(), PathBuf::from),
+            env: self.environment(job, &user, &secret, &before),
+            folder,
+        })
+    }
+
+    async fn started(&self, job: &Job, pid: Option<u32>) -> Result<bool> {
+        let (id, number) = (job.task_id.clone(), job.attempt);
+        self.engine
+            .track(&self.owner, move |tx, actor| tx.job_started(actor, &id, number, pid))
+            .await
+    }
+
+    async fn call(&self, job: &Job) -> Outcome {
+        builtin::call(self, job).await
+    }
+
+    fn wrote(&self, job: &Job) {
+        self.engine.inner.store.publish(EventKind::JobLog(job.task_id.clone()));
+    }
+
+    async fn finish(&self, job: &Job, end: AttemptEnd) -> Result<()> {
+        let (id, number) = (job.task_id.clone(), job.attempt);
+        let chance: f64 = rand::random();
+        let process = !job.work.command.is_empty();
+        let class = if process { Class::Durable } else { Class::Tracking };
+        self.engine
+            .write(&self.owner, class, move |tx, actor| {
+                // One that no longer counts has been dealt with.
+                let Some(job) = tx.running_attempt(&id, number)? else { return Ok(()) };
+                finish(tx, actor, &job, &end, chance)
+            })
+            .await?;
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hash) = issued.remove(&job.task_id) {
+            self.engine.inner.credentials.forget_one(&hash);
+        }
+        drop(issued);
+        self.engine.inner.jobs.ring();
+        Ok(())
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}

@@ -1,0 +1,288 @@
+//! Jobs: asked for, looked at, cancelled, tried again. Running them is the other half
+//! (`ledger.rs`), which only the owner of the data folder does.
+
+mod builtin;
+mod graph;
+mod ledger;
+mod log;
+mod queue;
+
+use crate::experiment::{check_max_results, page};
+use crate::{Engine, permit};
+use branchline_core::event::EventKind;
+use branchline_core::{
+    Actor, Attempt, Error, Job, JobEvent, JobState, NewJob, Page, Result, Scope,
+};
+use branchline_store::{JobQuery, JobRow, Place, StoreResult, View};
+use std::time::{Duration, Instant};
+
+pub use branchline_jobs::supervisor::if_asked as supervise_if_asked;
+pub use graph::{GraphNode, QueuedGraph};
+pub use ledger::JobsHost;
+pub use log::LogPart;
+
+/// Jobs on a page at most.
+const MAX_RESULTS: usize = 1000;
+/// What a job says of itself is small.
+const REPORT_BYTES: usize = 64 * 1024;
+
+/// Which jobs.
+#[derive(Debug, Clone, Default)]
+pub struct JobSearch {
+    /// In one of these states; in any when empty.
+    pub states: Vec<JobState>,
+    /// In this queue.
+    pub queue: Option<String>,
+    /// Of this task.
+    pub name: Option<String>,
+    /// Of this graph.
+    pub root: Option<String>,
+    /// On a page.
+    pub max_results: usize,
+    /// Where the page starts.
+    pub page_token: Option<String>,
+}
+
+/// A job with what belongs to it.
+#[derive(Debug, Clone)]
+pub struct JobDetail {
+    /// The job.
+    pub job: Job,
+    /// Attempts at it, in order.
+    pub attempts: Vec<Attempt>,
+    /// What it came to, in order.
+    pub events: Vec<JobEvent>,
+    /// Ids of the jobs before it in its graph.
+    pub parents: Vec<String>,
+    /// Ids of the jobs after it in its graph.
+    pub children: Vec<String>,
+    /// MLflow runs that it made, newest first.
+    pub runs: Vec<String>,
+}
+
+/// A job that was asked for.
+#[derive(Debug, Clone)]
+pub struct Queued {
+    /// The job as it stands.
+    pub job: Job,
+    /// It was there already.
+    pub existed: bool,
+}
+
+/// What is asked for must be JSON of the right kind.
+fn check_json(new: &NewJob) -> Result<()> {
+    let is = |text: &str, kind: fn(&serde_json::Value) -> bool| {
+        serde_json::from_str(text).is_ok_and(|value| kind(&value))
+    };
+    if !is(&new.work.args, serde_json::Value::is_array) {
+        return Err(Error::invalid(
+            "Invalid value for parameter 'args' supplied: it is a JSON array.",
+        ));
+    }
+    if !is(&new.work.kwargs, serde_json::Value::is_object) {
+        return Err(Error::invalid(
+            "Invalid value for parameter 'kwargs' supplied: it is a JSON object.",
+        ));
+    }
+    Ok(())
+}
+
+/// A job may be asked for.
+fn check(new: &NewJob) -> Result<()> {
+    new.check()?;
+    check_json(new)?;
+    if new.work.command.is_empty() && !builtin::is_known(&new.work.name) {
+        return Err(Error::not_found(format!("There is no task '{}'.", new.work.name)).hint(
+            format!(
+                "Tasks that are built in: {}. Others run as a command.",
+                builtin::NAMES.join(", ")
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// A superuser may see every job, others those that they asked for.
+fn may_see(actor: &Actor, job: &Job) -> Result<()> {
+    if actor.is_superuser || job.created_by == Some(actor.user_id) {
+        return Ok(());
+    }
+    Err(Error::not_found(format!("There is no job '{}'.", job.task_id)))
+}
+
+fn detail(view: &View<'_>, found: JobRow) -> StoreResult<JobDetail> {
+    let (parents, children) = view.job_relations(found.row)?;
+    Ok(JobDetail {
+        attempts: view.attempts(found.row)?,
+        events: view.job_events(found.row)?,
+        runs: view.runs_of_job(&found.job)?,
+        parents,
+        children,
+        job: found.job,
+    })
+}
+
+impl Engine {
+    /// Queues a job; it is on the disk when this answers. A known id, or a unique key that
+    /// is alive, answers the job that is there.
+    ///
+    /// # Errors
+    /// The actor is no superuser; a field breaks a rule; there is no such task.
+    pub async fn submit_job(&self, actor: &Actor, new: NewJob) -> Result<Queued> {
+        permit::require_superuser(actor)?;
+        check(&new)?;
+        let queued = self
+            .durably(actor, move |tx, actor| {
+                let queued = tx.enqueue_job(actor, &new, &Place::default())?;
+                Ok(Queued { job: tx.job(&queued.task_id)?.job, existed: queued.existed })
+            })
+            .await?;
+        self.inner.jobs.ring();
+        Ok(queued)
+    }
+
+    /// A job with its history.
+    ///
+    /// # Errors
+    /// There is none that the actor may see.
+    pub async fn job(&self, actor: &Actor, task_id: &str) -> Result<JobDetail> {
+        let (me, task_id) = (actor.clone(), task_id.to_owned());
+        self.read(actor, move |view| {
+            let found = view.job(&task_id)?;
+            may_see(&me, &found.job)?;
+            detail(view, found)
+        })
+        .await
+    }
+
+    /// A job with its history once it has ended, or as it stands after `wait`.
+    ///
+    /// # Errors
+    /// There is none that the actor may see.
+    pub async fn wait_for_job(
+        &self,
+        actor: &Actor,
+        task_id: &str,
+        wait: Duration,
+    ) -> Result<JobDetail> {
+        // Before it is looked at, so that no end is missed.
+        let mut changes = self.subscribe();
+        let until = Instant::now() + wait;
+        loop {
+            let found = self.job(actor, task_id).await?;
+            let left = until.saturating_duration_since(Instant::now());
+            if found.job.state.is_final() || left.is_zero() {
+                return Ok(found);
+            }
+            let about = [EventKind::Job(task_id.to_owned())];
+            // An elapsed wait is answered by the next look.
+            let _ = tokio::time::timeout(left, log::next(&mut changes, &about)).await;
+        }
+    }
+
+    /// One page of jobs, newest first.
+    ///
+    /// # Errors
+    /// The actor is no superuser; a token that is wrong.
+    pub async fn jobs(&self, actor: &Actor, search: JobSearch) -> Result<Page<Job>> {
+        if !actor.is_superuser {
+            return Err(Error::denied("The user doesn't have enough privileges."));
+        }
+        check_max_results(search.max_results, MAX_RESULTS)?;
+        let which = JobQuery {
+            states: search.states.iter().map(|state| state.as_str()).collect(),
+            queue: search.queue,
+            name: search.name,
+            root: search.root,
+        };
+        self.read(actor, move |view| {
+            Ok(page(view.jobs(&which, search.max_results, search.page_token.as_deref())?))
+        })
+        .await
+    }
+
+    /// Cancels a job: one that waits never starts, one that runs is ended. Again is fine.
+    ///
+    /// # Errors
+    /// The actor is no superuser; there is none.
+    pub async fn cancel_job(&self, actor: &Actor, task_id: &str) -> Result<Job> {
+        permit::require_superuser(actor)?;
+        let id = task_id.to_owned();
+        let (job, runs) = self
+            .durably(actor, move |tx, actor| {
+                let job = tx.job(&id)?;
+                let runs = tx.cancel_job(actor, &job, "Cancelled.")?;
+                Ok((tx.job(&id)?.job, runs))
+            })
+            .await?;
+        if runs {
+            self.inner.jobs.cancel(task_id);
+        }
+        self.inner.jobs.ring();
+        Ok(job)
+    }
+
+    /// Queues an ended job again.
+    ///
+    /// # Errors
+    /// The actor is no superuser; there is none; it has not ended.
+    pub async fn retry_job(&self, actor: &Actor, task_id: &str) -> Result<Job> {
+        permit::require_superuser(actor)?;
+        let id = task_id.to_owned();
+        let job = self
+            .durably(actor, move |tx, actor| {
+                let job = tx.job(&id)?;
+                tx.requeue_job(actor, &job)?;
+                Ok(tx.job(&id)?.job)
+            })
+            .await?;
+        self.inner.jobs.ring();
+        Ok(job)
+    }
+
+    /// Forgets an ended job, its history and its folder.
+    ///
+    /// # Errors
+    /// The actor is no superuser; there is none; it has not ended.
+    pub async fn forget_job(&self, actor: &Actor, task_id: &str) -> Result<()> {
+        permit::require_superuser(actor)?;
+        let id = task_id.to_owned();
+        self.durably(actor, move |tx, actor| {
+            let job = tx.job(&id)?;
+            tx.forget_job(actor, &job)
+        })
+        .await?;
+        let folder = self.job_folder(task_id);
+        // A folder that cannot be removed holds nothing that is asked for any more.
+        let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+        Ok(())
+    }
+
+    /// Keeps what a running job says of itself: a JSON object, `progress` from 0 to 1 and
+    /// `text` by custom.
+    ///
+    /// # Errors
+    /// The job does not run, or the actor did not ask for it; the report is large.
+    pub async fn report_job(&self, actor: &Actor, task_id: &str, meta: String) -> Result<()> {
+        if meta.len() > REPORT_BYTES {
+            return Err(Error::invalid(format!("A report has at most {REPORT_BYTES} bytes.")));
+        }
+        permit::require(actor, Scope::Log)?;
+        let (me, task_id) = (actor.clone(), task_id.to_owned());
+        self.track(actor, move |tx, actor| {
+            may_see(&me, &tx.job(&task_id)?.job)?;
+            tx.report_job(actor, &task_id, &meta)
+        })
+        .await
+    }
+
+    /// Names of the tasks that need no process.
+    pub fn builtin_tasks(&self) -> &'static [&'static str] {
+        &builtin::NAMES
+    }
+
+    /// Where a job's log and result are.
+    fn job_folder(&self, task_id: &str) -> std::path::PathBuf {
+        self.inner.data_dir.join("jobs").join(task_id)
+    }
+}

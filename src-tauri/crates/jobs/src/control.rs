@@ -1,0 +1,70 @@
+//! How others reach the dispatcher: a bell, and a cord for each running job.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{Notify, watch};
+
+/// Why a running job is ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Go on.
+    No,
+    /// Somebody cancelled it.
+    Cancelled,
+    /// The program ends.
+    Leaving,
+}
+
+/// Reaches the dispatcher of this process. A clone reaches the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Controls {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    bell: Notify,
+    cords: Mutex<HashMap<String, watch::Sender<Stop>>>,
+}
+
+impl Controls {
+    /// Something may be claimed now. A ring that nobody waits for is kept.
+    pub fn ring(&self) {
+        self.inner.bell.notify_one();
+    }
+
+    /// Ends a job that runs here.
+    pub fn cancel(&self, task_id: &str) {
+        self.pull(task_id, &Stop::Cancelled);
+    }
+
+    pub(crate) async fn rung(&self) {
+        self.inner.bell.notified().await;
+    }
+
+    fn pull(&self, task_id: &str, stop: &Stop) {
+        let cords = self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cord) = cords.get(task_id) {
+            // Of an attempt that has just ended nobody listens any more.
+            let _ = cord.send(stop.clone());
+        }
+    }
+
+    pub(crate) fn leave(&self) {
+        let cords = self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner);
+        for cord in cords.values() {
+            let _ = cord.send(Stop::Leaving);
+        }
+    }
+
+    pub(crate) fn hold(&self, task_id: &str) -> watch::Receiver<Stop> {
+        let (cord, end) = watch::channel(Stop::No);
+        let mut cords = self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner);
+        cords.insert(task_id.to_owned(), cord);
+        end
+    }
+
+    pub(crate) fn let_go(&self, task_id: &str) {
+        self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner).remove(task_id);
+    }
+}

@@ -1,0 +1,168 @@
+//! The dispatcher: claims what may run, runs it, and sleeps until the next job is due or
+//! somebody rings. It never looks whether there is something to do.
+
+use crate::control::{Controls, Stop};
+use crate::ledger::JobLedger;
+use crate::process;
+use branchline_core::{AttemptEnd, ErrorCode, Job, Outcome, Result};
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How jobs are run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who claims.
+    pub worker: String,
+    /// The program that supervises a process when called with `__supervise`.
+    pub supervisor: PathBuf,
+    /// What is kept of a job's log.
+    pub log_bytes: u64,
+    /// How long a process that was asked to end may take.
+    pub grace: Duration,
+}
+
+/// Jobs that run at a time, whatever the queues say.
+const AT_ONCE: usize = 256;
+/// A worker whose lease has run out is gone.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often leases are kept alive while there are any.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// A timer does not run while the machine sleeps: what is due by the clock is looked for
+/// at least this often while something is.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+/// How long a dispatcher that failed waits before it goes on.
+const RECOVER: Duration = Duration::from_secs(2);
+
+/// Runs jobs until `stop`; then ends what runs, each as its job says, and returns.
+pub async fn dispatch<L: JobLedger>(
+    ledger: L,
+    controls: Controls,
+    options: Options,
+    stop: impl Future<Output = ()>,
+) {
+    let mut running = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            failed = work(&ledger, &controls, &options, &mut running) => {
+                if let Err(error) = failed {
+                    if error.code == ErrorCode::StorageFull {
+                        tracing::error!("Queues stand still until the disk has space: {error}");
+                    } else {
+                        tracing::error!("Jobs are not claimed for a moment: {error}");
+                    }
+                }
+                tokio::select! {
+                    () = &mut stop => break,
+                    () = tokio::time::sleep(RECOVER) => {}
+                }
+            }
+        }
+    }
+    controls.leave();
+    while running.join_next().await.is_some() {}
+}
+
+async fn work<L: JobLedger>(
+    ledger: &L,
+    controls: &Controls,
+    options: &Options,
+    running: &mut JoinSet<()>,
+) -> Result<()> {
+    ledger.recover(&options.worker).await?;
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let room = AT_ONCE.saturating_sub(running.len());
+        let claimed = ledger.claim(&options.worker, room, LEASE).await?;
+        for job in claimed.jobs {
+            // Before anybody can cancel it in vain.
+            let cord = controls.hold(&job.task_id);
+            running.spawn(attempt(ledger.clone(), controls.clone(), options.clone(), job, cord));
+        }
+        let due = async {
+            match claimed.next_in {
+                Some(wait) => tokio::time::sleep(wait.min(LONGEST_SLEEP)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(due);
+        loop {
+            tokio::select! {
+                () = controls.rung() => break,
+                () = &mut due => break,
+                Some(_) = running.join_next(), if !running.is_empty() => break,
+                _ = heartbeat.tick(), if !running.is_empty() => {
+                    ledger.extend(&options.worker, LEASE).await?;
+                }
+            }
+        }
+    }
+}
+
+async fn attempt<L: JobLedger>(
+    ledger: L,
+    controls: Controls,
+    options: Options,
+    job: Job,
+    mut cord: watch::Receiver<Stop>,
+) {
+    let end = match job.work.command.is_empty() {
+        true => call(&ledger, &job, &mut cord).await,
+        false => process::run(&ledger, &options, &job, &mut cord).await,
+    };
+    controls.let_go(&job.task_id);
+    // An end that cannot be noted is noted when it can; if we end before, the job is found
+    // as lost.
+    while let Err(error) = ledger.finish(&job, end.clone()).await {
+        tracing::error!(job.id = %job.task_id, "the end of a job could not be noted: {error}");
+        if error.code == ErrorCode::TemporarilyUnavailable {
+            return;
+        }
+        tokio::time::sleep(RECOVER).await;
+    }
+}
+
+/// Does a job in this process, where a panic is its failure.
+async fn call<L: JobLedger>(ledger: &L, job: &Job, cord: &mut watch::Receiver<Stop>) -> AttemptEnd {
+    match ledger.started(job, None).await {
+        Ok(true) => {}
+        Ok(false) => return Outcome::Lost("The attempt no longer counts.".to_owned()).into(),
+        Err(error) => return process::failure("NotStarted", &error.to_string()).into(),
+    }
+    let (ledger, its_job) = (ledger.clone(), job.clone());
+    // A task of its own, so that a panic ends only that.
+    let work = tokio::spawn(async move { ledger.call(&its_job).await });
+    let abort = work.abort_handle();
+    let outcome = tokio::select! {
+        done = work => match done {
+            Ok(outcome) => outcome,
+            Err(_panic) => process::failure("Panic", "The task made a mistake; the log says more."),
+        },
+        stop = stopped(cord) => {
+            abort.abort();
+            match stop {
+                Stop::Leaving => Outcome::Lost(LEFT.to_owned()),
+                _ => Outcome::Revoked(CANCELLED.to_owned()),
+            }
+        }
+    };
+    outcome.into()
+}
+
+pub(crate) const LEFT: &str = "Worker lost: the program ended while the job ran.";
+pub(crate) const CANCELLED: &str = "Cancelled.";
+
+/// Waits until a job has to end, and says why.
+pub(crate) async fn stopped(cord: &mut watch::Receiver<Stop>) -> Stop {
+    let stop = cord.wait_for(|stop| *stop != Stop::No).await.map(|stop| stop.clone());
+    match stop {
+        Ok(stop) => stop,
+        // Nobody can pull it any more.
+        Err(_) => std::future::pending().await,
+    }
+}

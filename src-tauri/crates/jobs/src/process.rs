@@ -1,0 +1,249 @@
+//! A job's process, seen from the owner: starts its supervisor, listens to it, and turns
+//! what it tells into the attempt's end.
+
+use crate::control::Stop;
+use crate::dispatch::{CANCELLED, LEFT, Options, stopped};
+use crate::ledger::{JobLedger, Launch};
+use crate::message::{Cause, Ended, Order, Orders, Report};
+use crate::supervisor::COMMAND;
+use branchline_core::{AttemptEnd, Job, Outcome};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// The file in the job's folder into which a job writes its result or its failure.
+pub(crate) const RESULT_FILE: &str = "result.json";
+/// The variable that names it.
+pub(crate) const RESULT_VARIABLE: &str = "BRANCHLINE_RESULT_FILE";
+/// A larger result is refused.
+const RESULT_BYTES: u64 = 1024 * 1024;
+/// Listeners are told of a growing log at most this often.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+pub(crate) fn failure(exception: &str, message: &str) -> Outcome {
+    Outcome::Failure {
+        exception: exception.to_owned(),
+        message: message.to_owned(),
+        traceback: None,
+    }
+}
+
+/// Runs a job's process to its end.
+pub(crate) async fn run<L: JobLedger>(
+    ledger: &L,
+    options: &Options,
+    job: &Job,
+    cord: &mut watch::Receiver<Stop>,
+) -> AttemptEnd {
+    let launch = match ledger.prepare(job).await {
+        Ok(launch) => launch,
+        Err(error) => return failure("NotStarted", &error.to_string()).into(),
+    };
+    let result = launch.folder.join(RESULT_FILE);
+    // What another attempt left is not this one's.
+    let _ = std::fs::remove_file(&result);
+    let mut supervised = match Supervised::start(options, job, launch).await {
+        Ok(supervised) => supervised,
+        Err(cause) => {
+            let program = options.supervisor.display();
+            return failure("NotStarted", &format!("Cannot run '{program}': {cause}.")).into();
+        }
+    };
+    let heard = supervised.listen(ledger, job, cord).await;
+    let why = cord.borrow().clone();
+    end_of(heard, &why, &result)
+}
+
+/// What came of listening to a supervisor.
+enum Heard {
+    Ended(Ended),
+    NotStarted(String),
+    /// The supervisor itself went away.
+    Silence,
+}
+
+struct Supervised {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    reports: Lines<BufReader<ChildStdout>>,
+}
+
+impl Supervised {
+    async fn start(options: &Options, job: &Job, launch: Launch) -> io::Result<Self> {
+        let ms = |limit: Option<i64>| limit.and_then(|ms| u64::try_from(ms).ok());
+        let mut env = launch.env;
+        let result = launch.folder.join(RESULT_FILE);
+        env.push((RESULT_VARIABLE.to_owned(), result.to_string_lossy().into_owned()));
+        let orders = Orders {
+            command: launch.command,
+            cwd: launch.cwd,
+            env,
+            folder: launch.folder,
+            log_bytes: options.log_bytes,
+            grace_ms: u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX),
+            soft_limit_ms: ms(job.options.soft_limit_ms),
+            hard_limit_ms: ms(job.options.hard_limit_ms),
+        };
+        let mut command = Command::new(&options.supervisor);
+        command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // What the terminal sends to us is not for the job.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command.spawn()?;
+        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(io::Error::other("there are no pipes"));
+        };
+        let mut line = serde_json::to_vec(&orders)?;
+        line.push(b'\n');
+        stdin.write_all(&line).await?;
+        Ok(Self { child, stdin: Some(stdin), reports: BufReader::new(stdout).lines() })
+    }
+
+    async fn listen<L: JobLedger>(
+        &mut self,
+        ledger: &L,
+        job: &Job,
+        cord: &mut watch::Receiver<Stop>,
+    ) -> Heard {
+        let mut told: Option<Instant> = None;
+        let mut tell_at: Option<Instant> = None;
+        let mut stopping = false;
+        let heard = loop {
+            let tell = async {
+                match tell_at {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                line = self.reports.next_line() => match line.ok().flatten() {
+                    None => break Heard::Silence,
+                    Some(line) => match serde_json::from_str(&line) {
+                        Ok(Report::Started { pid }) => {
+                            if !counts(ledger, job, pid).await {
+                                self.stop().await;
+                                stopping = true;
+                            }
+                        }
+                        Ok(Report::Wrote) => {
+                            let now = Instant::now();
+                            tell_at.get_or_insert(told.map_or(now, |told| now.max(told + TELL_EVERY)));
+                        }
+                        Ok(Report::Ended(ended)) => break Heard::Ended(ended),
+                        Ok(Report::NotStarted { message }) => break Heard::NotStarted(message),
+                        Err(_) => tracing::warn!(job.id = %job.task_id, "a report was not understood"),
+                    },
+                },
+                () = tell => {
+                    (told, tell_at) = (Some(Instant::now()), None);
+                    ledger.wrote(job);
+                }
+                _ = stopped(cord), if !stopping => {
+                    self.stop().await;
+                    stopping = true;
+                }
+            }
+        };
+        // The end of the pipe is its last order.
+        drop(self.stdin.take());
+        let _ = self.child.wait().await;
+        ledger.wrote(job);
+        heard
+    }
+
+    async fn stop(&mut self) {
+        if let (Some(stdin), Ok(mut line)) = (&mut self.stdin, serde_json::to_vec(&Order::Stop)) {
+            line.push(b'\n');
+            // A supervisor that is gone has ended the job.
+            let _ = stdin.write_all(&line).await;
+        }
+    }
+}
+
+async fn counts<L: JobLedger>(ledger: &L, job: &Job, pid: u32) -> bool {
+    match ledger.started(job, Some(pid)).await {
+        Ok(counts) => counts,
+        Err(error) => {
+            // It runs all the same, and its end will be noted.
+            tracing::warn!(job.id = %job.task_id, "a start could not be noted: {error}");
+            true
+        }
+    }
+}
+
+/// What a job writes into its result file.
+#[derive(Debug, Deserialize)]
+struct Written<'a> {
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
+    exception: Option<String>,
+    message: Option<String>,
+    traceback: Option<String>,
+}
+
+fn read_result(path: &Path) -> Option<String> {
+    let size = std::fs::metadata(path).ok()?.len();
+    if size > RESULT_BYTES {
+        let message = format!("The result has {size} bytes; at most {RESULT_BYTES} are kept.");
+        return serde_json::to_string(&serde_json::json!({
+            "exception": "ResultTooLarge",
+            "message": message,
+        }))
+        .ok();
+    }
+    std::fs::read_to_string(path).ok()
+}
+
+fn end_of(heard: Heard, why: &Stop, result: &Path) -> AttemptEnd {
+    let ended = match heard {
+        Heard::Ended(ended) => ended,
+        Heard::NotStarted(message) => return failure("NotStarted", &message).into(),
+        Heard::Silence => {
+            return Outcome::Lost("Worker lost: the job's supervisor was ended.".to_owned()).into();
+        }
+    };
+    AttemptEnd {
+        outcome: outcome_of(&ended, why, result),
+        exit_code: ended.exit_code,
+        signal: ended.signal,
+        cpu_ms: ended.cpu_ms,
+        peak_bytes: ended.peak_bytes,
+    }
+}
+
+fn outcome_of(ended: &Ended, why: &Stop, result: &Path) -> Outcome {
+    match (ended.cause, why) {
+        (Cause::Stopped, Stop::Leaving) => return Outcome::Lost(LEFT.to_owned()),
+        (Cause::Stopped, _) => return Outcome::Revoked(CANCELLED.to_owned()),
+        (Cause::HardLimit, _) => {
+            return failure("TimeLimitExceeded", "It went on past its hard time limit.");
+        }
+        (Cause::SoftLimit, _) if ended.exit_code != Some(0) => {
+            return failure("SoftTimeLimitExceeded", "It went on past its soft time limit.");
+        }
+        _ => {}
+    }
+    let text = read_result(result).unwrap_or_default();
+    let written: Option<Written<'_>> = serde_json::from_str(&text).ok();
+    if let Some(Written { exception: Some(exception), message, traceback, .. }) = written {
+        return Outcome::Failure { exception, message: message.unwrap_or_default(), traceback };
+    }
+    match (ended.exit_code, ended.signal) {
+        (Some(0), _) => {
+            let result = written.and_then(|written| written.result);
+            Outcome::Success(result.map_or("null", RawValue::get).to_owned())
+        }
+        (Some(code), _) => failure("ExitCode", &format!("It ended with exit code {code}.")),
+        (None, signal) => {
+            let signal = signal.map_or("a signal".to_owned(), |n| format!("signal {n}"));
+            failure("Signal", &format!("It was ended by {signal}."))
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Windows (not built here): the tree is ended by the system's own `taskkill`, which
+//! follows parents. There is no way to ask a console program of another group politely,
+//! so every way of asking ends it.
+
+use super::{Ask, Status};
+use std::ffi::OsString;
+use std::io;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+
+/// The job's process and all that it started.
+pub(in super::super) struct Tree {
+    pid: Option<u32>,
+}
+
+impl Tree {
+    pub(in super::super) fn new() -> io::Result<Self> {
+        Ok(Self { pid: None })
+    }
+
+    pub(in super::super) fn add(&mut self, child: &Child) {
+        self.pid = Some(child.id());
+    }
+
+    pub(in super::super) fn ask(&mut self, how: Ask) {
+        if how != Ask::Done {
+            self.kill();
+        }
+    }
+
+    pub(in super::super) fn kill(&mut self) {
+        if let Some(pid) = self.pid {
+            let _ = Command::new("taskkill")
+                .args(["/T", "/F", "/PID", &pid.to_string()])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+        }
+    }
+
+    pub(in super::super) fn peak_bytes(&self) -> Option<i64> {
+        None
+    }
+}
+
+pub(in super::super) fn set_apart(_command: &mut Command) {}
+
+/// There is no becoming another program: it runs below, and its end is ours.
+pub(in super::super) fn become_job(_supervisor: i32, command: &[OsString]) -> io::Error {
+    let Some((program, arguments)) = command.split_first() else {
+        return io::ErrorKind::InvalidInput.into();
+    };
+    match Command::new(program).args(arguments).status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(cause) => cause,
+    }
+}
+
+/// Asks the system until the process is gone.
+pub(in super::super) fn wait(_tree: &Mutex<Tree>, pid: u32) -> io::Result<Status> {
+    let script = format!("$p = Get-Process -Id {pid}; $p.WaitForExit(); exit $p.ExitCode");
+    let status = Command::new("powershell")
+        .args(["-NoProfile", "-Command", &script])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()?;
+    Ok(Status { exit_code: status.code(), signal: None })
+}
+
+pub(in super::super) fn reap(_tree: &Mutex<Tree>) {}
+
+pub(in super::super) fn cpu_ms() -> Option<i64> {
+    None
+}

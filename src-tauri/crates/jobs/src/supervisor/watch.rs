@@ -1,0 +1,143 @@
+//! What ends a job from outside: an order, a limit, an owner that is gone. And how much
+//! memory it holds meanwhile.
+
+use super::lock_tree;
+use super::platform::{Ask, Tree};
+use crate::message::{Cause, Orders};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often memory is looked at.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+pub(super) struct Watch {
+    state: Mutex<State>,
+    changed: Condvar,
+    grace: Duration,
+    soft: Option<Duration>,
+    hard: Option<Duration>,
+}
+
+struct State {
+    cause: Cause,
+    stop: bool,
+    abandoned: bool,
+    ended: bool,
+    peak_bytes: Option<i64>,
+}
+
+impl Watch {
+    pub(super) fn new(orders: &Orders) -> Self {
+        let limit = |ms: Option<u64>| ms.map(Duration::from_millis);
+        Self {
+            state: Mutex::new(State {
+                cause: Cause::Itself,
+                stop: false,
+                abandoned: false,
+                ended: false,
+                peak_bytes: None,
+            }),
+            changed: Condvar::new(),
+            grace: Duration::from_millis(orders.grace_ms),
+            soft: limit(orders.soft_limit_ms),
+            hard: limit(orders.hard_limit_ms),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.changed.notify_all();
+    }
+
+    /// The owner wants it to end.
+    pub(super) fn stop(&self) {
+        self.change(|state| state.stop = true);
+    }
+
+    /// The owner is gone.
+    pub(super) fn abandoned(&self) {
+        self.change(|state| state.abandoned = true);
+    }
+
+    /// The process has ended.
+    pub(super) fn ended(&self) {
+        self.change(|state| state.ended = true);
+    }
+
+    /// It need not be started any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.state().abandoned
+    }
+
+    pub(super) fn cause(&self) -> Cause {
+        self.state().cause
+    }
+
+    pub(super) fn peak_bytes(&self) -> Option<i64> {
+        self.state().peak_bytes
+    }
+
+    /// Watches in a thread of its own until the process has ended.
+    pub(super) fn start(self: &Arc<Self>, tree: Arc<Mutex<Tree>>) {
+        let watch = Arc::clone(self);
+        std::thread::spawn(move || watch.watch(&tree));
+    }
+
+    fn watch(&self, tree: &Mutex<Tree>) {
+        let began = Instant::now();
+        let mut soft = self.soft.map(|limit| began + limit);
+        let hard = self.hard.map(|limit| began + limit);
+        // What is done when to a job that was asked to end.
+        let mut ask: Option<(Instant, Ask)> = None;
+        let mut sample = began;
+        let mut state = self.state();
+        while !state.ended {
+            let now = Instant::now();
+            if state.abandoned {
+                lock_tree(tree).kill();
+                return;
+            }
+            if hard.is_some_and(|at| at <= now) && ask.is_none_or(|(_, ask)| ask != Ask::Done) {
+                if state.cause != Cause::Stopped {
+                    state.cause = Cause::HardLimit;
+                }
+                ask = Some((now, Ask::Kill));
+            } else if state.stop && ask.is_none() {
+                state.cause = Cause::Stopped;
+                ask = Some((now, Ask::Interrupt));
+            } else if soft.is_some_and(|at| at <= now) {
+                soft = None;
+                if state.cause == Cause::Itself {
+                    state.cause = Cause::SoftLimit;
+                    lock_tree(tree).ask(Ask::Interrupt);
+                }
+            }
+            if let Some((at, what)) = ask
+                && at <= now
+                && what != Ask::Done
+            {
+                lock_tree(tree).ask(what);
+                ask = Some((now + self.grace, what.next()));
+            }
+            if sample <= now {
+                sample = now + SAMPLE;
+                let held = lock_tree(tree).peak_bytes();
+                state.peak_bytes = state.peak_bytes.max(held);
+            }
+            let next = [
+                soft,
+                hard.filter(|at| *at > now),
+                ask.filter(|(_, what)| *what != Ask::Done).map(|(at, _)| at),
+                Some(sample),
+            ];
+            let next = next.into_iter().flatten().min().unwrap_or(sample);
+            let wait = next.saturating_duration_since(now);
+            (state, _) =
+                self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! Jobs: claimed, kept alive, and ended. What a claim costs does not grow with what is
+//! queued: each step reads an index of the jobs that it is about.
+
+use crate::error::StoreResult;
+use crate::job::JobRow;
+use crate::job_write::{Lane, rank};
+use crate::tx::{View, WriteTx};
+use branchline_core::{Actor, AttemptEnd, JobState, Outcome, Verdict};
+use rusqlite::{OptionalExtension, params};
+
+/// Jobs moved by one claim at most; the rest is moved by the next.
+const AT_ONCE: i64 = 500;
+
+/// What a claim answers.
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// To be run, each by whoever claimed.
+    pub jobs: Vec<JobRow>,
+    /// When there may be more without anybody saying so, milliseconds UTC.
+    pub next_at: Option<i64>,
+}
+
+/// Why a job ended as it did: one word, one line, and the whole.
+pub(crate) type Why<'a> = (&'a str, &'a str, Option<&'a str>);
+
+const READY: &str = "SELECT id FROM job WHERE lane = 2 AND queue_id = ?1 ORDER BY rank, id LIMIT 1";
+const HELD: &str = "SELECT id FROM job WHERE lane = 1 AND due_at <= ?1 ORDER BY due_at LIMIT ?2";
+const EXPIRED: &str = "SELECT id FROM job WHERE lane IN (1, 2) AND expires_at IS NOT NULL
+    AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
+const RUNNING: &str = "SELECT count(*) FROM job WHERE lane = 3 AND queue_id = ?1";
+const NEXT_HELD: &str = "SELECT min(due_at) FROM job WHERE lane = 1";
+const NEXT_EXPIRING: &str =
+    "SELECT min(expires_at) FROM job WHERE lane IN (1, 2) AND expires_at IS NOT NULL";
+
+impl View<'_> {
+    /// How SQLite answers the questions of a claim.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn explain_claim(&self) -> StoreResult<Vec<String>> {
+        let mut plan = Vec::new();
+        for sql in [READY, HELD, EXPIRED, RUNNING, NEXT_HELD, NEXT_EXPIRING] {
+            let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let unbound = vec![rusqlite::types::Null; statement.parameter_count()];
+            let rows = statement
+                .query_map(rusqlite::params_from_iter(unbound), |row| row.get::<_, String>(3))?;
+            plan.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        Ok(plan)
+    }
+}
+
+impl WriteTx<'_> {
+    /// Claims what may run now: at most `room` jobs, and of each queue as many as it runs
+    /// at a time. A claim is an attempt with a number and a lease.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn claim_jobs(
+        &mut self,
+        actor: &Actor,
+        worker: &str,
+        room: usize,
+        lease_ms: i64,
+    ) -> StoreResult<Claims> {
+        let now = self.now();
+        let mut more = self.expire_jobs(actor)?;
+        more |= self.promote_jobs()?;
+        let mut claims = Claims::default();
+        for (queue, concurrency) in self.open_queues()? {
+            let running: i64 =
+                self.connection.prepare_cached(RUNNING)?.query_row([queue], |row| row.get(0))?;
+            let mut free = (concurrency - running).max(0);
+            let mut moved = 0;
+            while free > 0 && claims.jobs.len() < room {
+                let Some(row) = self.ready_in(queue)? else { break };
+                if self.put_off(row)? {
+                    moved += 1;
+                    if moved == AT_ONCE {
+                        more = true;
+                        break;
+                    }
+                    continue;
+                }
+                claims.jobs.push(self.claim(actor, row, worker, lease_ms)?);
+                free -= 1;
+            }
+        }
+        claims.next_at = if more { Some(now) } else { self.next_job_at()? };
+        Ok(claims)
+    }
+
+    fn open_queues(&self) -> StoreResult<Vec<(i64, i64)>> {
+        let mut statement =
+            self.connection.prepare_cached("SELECT id, concurrency FROM queue WHERE paused = 0")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn ready_in(&self, queue: i64) -> StoreResult<Option<i64>> {
+        let mut statement = self.connection.prepare_cached(READY)?;
+        Ok(statement.query_row([queue], |row| row.get(0)).optional()?)
+    }
+
+    fn rows(&self, sql: &str) -> StoreResult<Vec<i64>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([self.now(), AT_ONCE], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Revokes what has expired; answers whether there may be more.
+    fn expire_jobs(&mut self, actor: &Actor) -> StoreResult<bool> {
+        let rows = self.rows(EXPIRED)?;
+        for row in &rows {
+            let job = self.job_by_row(*row)?;
+            let why = ("Expired", "It expired before it could start.", None);
+            self.end_job(actor, &job, JobState::Revoked, None, why)?;
+        }
+        Ok(rows.len() == usize::try_from(AT_ONCE).unwrap_or(usize::MAX))
+    }
+
+    /// Makes ready what is due; answers whether there may be more.
+    fn promote_jobs(&mut self) -> StoreResult<bool> {
+        let rows = self.rows(HELD)?;
+        for row in &rows {
+            self.connection
+                .prepare_cached("UPDATE job SET lane = 2 WHERE id = ?1")?
+                .execute([row])?;
+        }
+        Ok(rows.len() == usize::try_from(AT_ONCE).unwrap_or(usize::MAX))
+    }
+
+    fn next_job_at(&self) -> StoreResult<Option<i64>> {
+        let ask = |sql: &str| -> StoreResult<Option<i64>> {
+            Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+        };
+        Ok([ask(NEXT_HELD)?, ask(NEXT_EXPIRING)?].into_iter().flatten().min())
+    }
+
+    /// Gives a job of a limited task its place in the rate; answers whether it has to
+    /// wait for it.
+    fn put_off(&mut self, row: i64) -> StoreResult<bool> {
+        let limited = self
+            .connection
+            .prepare_cached(
+                "SELECT r.name, r.interval_ms, r.next_at FROM job j JOIN job_rate r ON r.name = j.name
+                 WHERE j.id = ?1 AND j.has_slot = 0",
+            )?
+            .query_row([row], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?))
+            })
+            .optional()?;
+        let Some((name, interval, next_at)) = limited else { return Ok(false) };
+        let now = self.now();
+        let place = next_at.max(now);
+        self.connection
+            .prepare_cached("UPDATE job_rate SET next_at = ?2 WHERE name = ?1")?
+            .execute(params![name, place + interval])?;
+        let lane = if place > now { Lane::Held } else { Lane::Ready };
+        self.connection
+            .prepare_cached("UPDATE job SET has_slot = 1, lane = ?2, due_at = ?3 WHERE id = ?1")?
+            .execute(params![row, lane as i64, place])?;
+        Ok(place > now)
+    }
+
+    fn claim(
+        &mut self,
+        actor: &Actor,
+        row: i64,
+        worker: &str,
+        lease_ms: i64,
+    ) -> StoreResult<JobRow> {
+        let now = self.now();
+        self.connection
+            .prepare_cached(
+                "UPDATE job SET lane = 3, state = 'RECEIVED', worker = ?2, lease_until = ?3,
+                     attempt = attempt + 1, started_at = ?4, meta = NULL WHERE id = ?1",
+            )?
+            .execute(params![row, worker, now + lease_ms, now])?;
+        let job = self.job_by_row(row)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO attempt (job_id, number, worker, received_at) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![row, job.job.attempt, worker, now])?;
+        self.job_became(actor, row, &job.job.task_id, JobState::Received)?;
+        Ok(job)
+    }
+
+    /// Keeps the leases of a worker's jobs alive.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn extend_leases(&mut self, worker: &str, lease_ms: i64) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("UPDATE job SET lease_until = ?2 WHERE lane = 3 AND worker = ?1")?
+            .execute(params![worker, self.now() + lease_ms])?;
+        Ok(())
+    }
+
+    /// Notes that an attempt's process runs. Answers whether the attempt still counts; one
+    /// that was cancelled meanwhile does not.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn job_started(
+        &mut self,
+        actor: &Actor,
+        task_id: &str,
+        number: u32,
+        pid: Option<u32>,
+    ) -> StoreResult<bool> {
+        let Some(job) = self.running_attempt(task_id, number)? else { return Ok(false) };
+        // Whoever cancelled it before anybody ran it could tell nobody.
+        if job.job.cancelled {
+            return Ok(false);
+        }
+        self.connection
+            .prepare_cached("UPDATE attempt SET pid = ?3 WHERE job_id = ?1 AND number = ?2")?
+            .execute(params![job.row, number, pid])?;
+        self.connection
+            .prepare_cached("UPDATE job SET state = 'STARTED' WHERE id = ?1")?
+            .execute([job.row])?;
+        self.job_became(actor, job.row, task_id, JobState::Started)?;
+        Ok(true)
+    }
+
+    /// Notes the credential that an attempt's process was given.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn set_attempt_token(&mut self, job: i64, number: u32, token: i64) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("UPDATE attempt SET token_id = ?3 WHERE job_id = ?1 AND number = ?2")?
+            .execute(params![job, number, token])?;
+        Ok(())
+    }
+
+    /// The job of an attempt that is under way.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn running_attempt(&self, task_id: &str, number: u32) -> StoreResult<Option<JobRow>> {
+        let found = self.find_job(task_id)?;
+        Ok(found.filter(|found| {
+            found.job.attempt == number
+                && matches!(found.job.state, JobState::Received | JobState::Started)
+        }))
+    }
+
+    /// Jobs that workers other than this one had when they went away.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn lost_jobs(&self, worker: &str) -> StoreResult<Vec<JobRow>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id FROM job WHERE lane = 3 AND worker IS NOT ?1 ORDER BY id")?;
+        let rows = statement.query_map([worker], |row| row.get(0))?;
+        let rows = rows.collect::<rusqlite::Result<Vec<i64>>>()?;
+        rows.into_iter().map(|row| self.job_by_row(row)).collect()
+    }
+
+    /// Ends an attempt, and does with the job what was judged.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn finish_attempt(
+        &mut self,
+        actor: &Actor,
+        job: &JobRow,
+        end: &AttemptEnd,
+        verdict: &Verdict,
+    ) -> StoreResult<()> {
+        self.end_attempt(job, end)?;
+        let (result, why): (Option<&str>, Why<'_>) = match &end.outcome {
+            Outcome::Success(result) => (Some(result), ("", "", None)),
+            Outcome::Failure { exception, message, traceback } => {
+                (None, (exception, message, traceback.as_deref()))
+            }
+            Outcome::Revoked(reason) => (None, ("Revoked", reason, None)),
+            Outcome::Lost(reason) => (None, ("WorkerLostError", reason, None)),
+        };
+        match verdict {
+            Verdict::Ended(state) => self.end_job(actor, job, *state, result, why),
+            Verdict::Retry(at) => {
+                self.queue_again(job, JobState::Retry, *at, 1, why)?;
+                self.job_became(actor, job.row, &job.job.task_id, JobState::Retry)
+            }
+            Verdict::Requeued => {
+                self.queue_again(job, JobState::Pending, self.now(), 0, why)?;
+                self.job_became(actor, job.row, &job.job.task_id, JobState::Pending)
+            }
+        }
+    }
+
+    fn end_attempt(&mut self, job: &JobRow, end: &AttemptEnd) -> StoreResult<()> {
+        let reason = match &end.outcome {
+            Outcome::Success(_) => None,
+            Outcome::Failure { exception, message, .. } => Some(format!("{exception}: {message}")),
+            Outcome::Revoked(reason) | Outcome::Lost(reason) => Some(reason.clone()),
+        };
+        self.connection
+            .prepare_cached(
+                "UPDATE attempt SET ended_at = ?3, reason = ?4, exit_code = ?5, signal = ?6,
+                     cpu_ms = ?7, peak_bytes = ?8 WHERE job_id = ?1 AND number = ?2",
+            )?
+            .execute(params![
+                job.row,
+                job.job.attempt,
+                self.now(),
+                reason,
+                end.exit_code,
+                end.signal,
+                end.cpu_ms,
+                end.peak_bytes,
+            ])?;
+        self.connection
+            .prepare_cached(
+                "DELETE FROM token WHERE id IN
+                     (SELECT token_id FROM attempt WHERE job_id = ?1 AND number = ?2)",
+            )?
+            .execute(params![job.row, job.job.attempt])?;
+        Ok(())
+    }
+
+    fn queue_again(
+        &mut self,
+        job: &JobRow,
+        state: JobState,
+        at: i64,
+        retries: i64,
+        (exception, message, traceback): Why<'_>,
+    ) -> StoreResult<()> {
+        let lane = if at > self.now() { Lane::Held } else { Lane::Ready };
+        self.connection
+            .prepare_cached(
+                "UPDATE job SET state = ?2, lane = ?3, due_at = ?4, rank = ?5, retries = retries + ?6,
+                     has_slot = 0, lease_until = NULL, exception = ?7, message = ?8, traceback = ?9
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                job.row,
+                state.as_str(),
+                lane as i64,
+                at,
+                rank(at, job.job.options.priority),
+                retries,
+                exception,
+                message,
+                traceback,
+            ])?;
+        Ok(())
+    }
+
+    /// Ends a job, and with it what waits for it: those that needed its success fail with
+    /// it, those that were there for its failure run then and only then.
+    pub(crate) fn end_job(
+        &mut self,
+        actor: &Actor,
+        job: &JobRow,
+        state: JobState,
+        result: Option<&str>,
+        why: Why<'_>,
+    ) -> StoreResult<()> {
+        let mut ending = vec![(job.clone(), state)];
+        let upstream = format!("Job '{}' before it did not succeed.", job.job.task_id);
+        let mut first = Some((result, why));
+        while let Some((job, state)) = ending.pop() {
+            let of_graph = ("UpstreamError", upstream.as_str(), None);
+            let (result, why) = first.take().unwrap_or((None, of_graph));
+            self.set_ended(actor, &job, state, result, why)?;
+            let succeeded = state == JobState::Success;
+            for (child, on_failure) in self.children(job.row)? {
+                if on_failure != succeeded {
+                    self.one_less(child)?;
+                } else if on_failure {
+                    // Every one that it stands by has to succeed before it is not needed.
+                    self.not_needed(actor, child)?;
+                } else {
+                    let child = self.job_by_row(child)?;
+                    if !child.job.state.is_final() {
+                        ending.push((child, JobState::Failure));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn children(&self, row: i64) -> StoreResult<Vec<(i64, bool)>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT child_id, on_failure FROM job_edge WHERE parent_id = ?1 ORDER BY child_id DESC",
+        )?;
+        let rows = statement.query_map([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// One of those that a job waits for has ended as it has to; after the last, or the
+    /// first failure that it stands by for, it may run.
+    fn one_less(&mut self, child: i64) -> StoreResult<()> {
+        let now = self.now();
+        self.connection
+            .prepare_cached(
+                "UPDATE job SET waits_for = CASE WHEN EXISTS (SELECT 1 FROM job_edge
+                         WHERE child_id = ?1 AND on_failure = 1) THEN 0 ELSE waits_for - 1 END
+                 WHERE id = ?1 AND lane = 4",
+            )?
+            .execute([child])?;
+        self.connection
+            .prepare_cached(
+                "UPDATE job SET lane = CASE WHEN due_at > ?2 THEN 1 ELSE 2 END,
+                     rank = max(due_at, ?2) - priority * ?3
+                 WHERE id = ?1 AND lane = 4 AND waits_for = 0",
+            )?
+            .execute(params![child, now, rank(0, 1).abs()])?;
+        Ok(())
+    }
+
+    /// One of those whose failure a job stands by for has succeeded.
+    fn not_needed(&mut self, actor: &Actor, child: i64) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("UPDATE job SET waits_for = waits_for - 1 WHERE id = ?1 AND lane = 4")?
+            .execute([child])?;
+        let child = self.job_by_row(child)?;
+        if child.job.waits_for == 0
+            && child.job.state == JobState::Pending
+            && child.job.attempt == 0
+        {
+            let why = ("NotNeeded", "What it stands by for did not fail.", None);
+            self.set_ended(actor, &child, JobState::Revoked, None, why)?;
+        }
+        Ok(())
+    }
+
+    fn set_ended(
+        &mut self,
+        actor: &Actor,
+        job: &JobRow,
+        state: JobState,
+        result: Option<&str>,
+        (exception, message, traceback): Why<'_>,
+    ) -> StoreResult<()> {
+        let empty_is_none = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        self.connection
+            .prepare_cached(
+                "UPDATE job SET state = ?2, lane = 0, ended_at = ?3, lease_until = NULL, result = ?4,
+                     exception = ?5, message = ?6, traceback = ?7 WHERE id = ?1",
+            )?
+            .execute(params![
+                job.row,
+                state.as_str(),
+                self.now(),
+                result,
+                empty_is_none(exception),
+                empty_is_none(message),
+                traceback,
+            ])?;
+        self.job_became(actor, job.row, &job.job.task_id, state)
+    }
+}

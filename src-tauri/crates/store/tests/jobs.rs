@@ -1,0 +1,216 @@
+//! Jobs on a real database, under a clock that the test moves.
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
+
+use branchline_core::{
+    Actor, AttemptEnd, Clock, JobOptions, JobState, NewJob, Outcome, Scope, Verdict, Work,
+};
+use branchline_store::{Claims, Class, Durability, Place, Store, StoreResult, WriteTx};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+const START: i64 = 1_700_000_000_000;
+const LEASE: i64 = 60_000;
+const MINUTE: i64 = 60_000;
+
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+struct Fixture {
+    store: Store,
+    clock: Arc<Hand>,
+    owner: Actor,
+    _folder: tempfile::TempDir,
+}
+
+async fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Hand(START.into()));
+    let store = Store::open(&folder.path().join("a.db"), Durability::Fast, clock.clone(), |tx| {
+        tx.insert_user("ada@localhost", None, true).map(drop)
+    })
+    .unwrap();
+    let user = store.read(|view| view.owner()).await.unwrap().unwrap();
+    let owner =
+        Actor { user_id: user.id, email: user.email, is_superuser: true, scope: Scope::Admin };
+    Fixture { store, clock, owner, _folder: folder }
+}
+
+fn job(id: &str, options: JobOptions) -> NewJob {
+    let work = Work { name: "t".into(), args: "[]".into(), kwargs: "{}".into(), ..Work::default() };
+    NewJob { task_id: Some(id.into()), work, options }
+}
+
+impl Fixture {
+    fn wait(&self, ms: i64) {
+        self.clock.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut WriteTx<'_>, &Actor) -> StoreResult<T> + Send + 'static,
+    ) -> T {
+        let owner = self.owner.clone();
+        self.store.write(Class::Tracking, move |tx| work(tx, &owner)).await.unwrap()
+    }
+
+    async fn enqueue(&self, id: &str, options: JobOptions) {
+        let new = job(id, options);
+        self.write(move |tx, actor| tx.enqueue_job(actor, &new, &Place::default())).await;
+    }
+
+    async fn claim(&self) -> Claims {
+        self.write(|tx, actor| tx.claim_jobs(actor, "w", 100, LEASE)).await
+    }
+
+    async fn claimed(&self) -> Vec<String> {
+        self.claim().await.jobs.into_iter().map(|found| found.job.task_id).collect()
+    }
+
+    async fn finish(&self, id: &'static str, number: u32, verdict: Verdict) -> bool {
+        self.write(move |tx, actor| {
+            let Some(job) = tx.running_attempt(id, number)? else { return Ok(false) };
+            let end = AttemptEnd::from(Outcome::Success("1".into()));
+            tx.finish_attempt(actor, &job, &end, &verdict)?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn one_at_a_time(&self) {
+        self.write(|tx, _| tx.set_queue("main-queue", Some(1), None)).await;
+    }
+}
+
+fn priority(priority: u8) -> JobOptions {
+    JobOptions { priority, ..JobOptions::default() }
+}
+
+#[tokio::test]
+async fn a_claim_reads_indexes_and_sorts_nothing() {
+    let it = fixture().await;
+    let plan = it.store.read(|view| view.explain_claim()).await.unwrap();
+    for step in &plan {
+        let by_index = step.contains("INDEX job_");
+        assert!(by_index && !step.contains("TEMP B-TREE"), "{plan:#?}");
+    }
+    for index in ["job_ready", "job_held", "job_expiring", "job_by_queue"] {
+        assert!(plan.iter().any(|step| step.contains(index)), "{index} is not used: {plan:#?}");
+    }
+}
+
+#[tokio::test]
+async fn q12_a_job_of_low_priority_starts_within_the_ageing_bound() {
+    let it = fixture().await;
+    it.one_at_a_time().await;
+    it.enqueue("old", priority(0)).await;
+    it.wait(89 * MINUTE);
+    it.enqueue("urgent", priority(9)).await;
+    it.wait(2 * MINUTE);
+    it.enqueue("urgent-too-late", priority(9)).await;
+    assert_eq!(it.claimed().await, ["urgent"], "nine steps are worth ninety minutes");
+    it.finish("urgent", 1, Verdict::Ended(JobState::Success)).await;
+    assert_eq!(it.claimed().await, ["old"], "and no more");
+}
+
+#[tokio::test]
+async fn q13_a_held_job_says_when_it_is_due() {
+    let it = fixture().await;
+    let eta = Some(START + 5000);
+    it.enqueue("later", JobOptions { eta, ..JobOptions::default() }).await;
+    let early = it.claim().await;
+    assert_eq!((early.jobs.len(), early.next_at), (0, eta));
+    it.wait(5000);
+    let due = it.claim().await;
+    assert_eq!((due.jobs.len(), due.next_at), (1, None), "and nothing is waited for any more");
+}
+
+#[tokio::test]
+async fn q14_what_expires_is_revoked_without_being_claimed() {
+    let it = fixture().await;
+    it.one_at_a_time().await;
+    it.enqueue("running", JobOptions::default()).await;
+    assert_eq!(it.claimed().await, ["running"]);
+    let expires_at = Some(START + 1000);
+    it.enqueue("fleeting", JobOptions { expires_at, ..JobOptions::default() }).await;
+    assert_eq!(it.claim().await.next_at, expires_at);
+    it.wait(1000);
+    it.claim().await;
+    let found = it.store.read(|view| view.job("fleeting")).await.unwrap();
+    assert_eq!((found.job.state, found.job.attempt), (JobState::Revoked, 0));
+}
+
+#[tokio::test]
+async fn q10_a_rate_gives_each_job_its_place_once() {
+    let it = fixture().await;
+    it.write(|tx, _| tx.set_queue("main-queue", Some(100), None)).await;
+    it.write(|tx, _| tx.set_job_rate("t", Some(100))).await;
+    for n in 0..5 {
+        it.enqueue(&format!("j{n}"), JobOptions::default()).await;
+    }
+    for n in 0..5_i64 {
+        let claims = it.claim().await;
+        assert_eq!(claims.jobs.len(), 1, "at {n}");
+        assert_eq!(claims.jobs[0].job.task_id, format!("j{n}"));
+        assert_eq!(claims.next_at, (n < 4).then_some(START + (n + 1) * 100));
+        it.wait(100);
+    }
+}
+
+#[tokio::test]
+async fn q8_an_attempt_that_no_longer_counts_changes_nothing() {
+    let it = fixture().await;
+    it.enqueue("a", JobOptions::default()).await;
+    assert_eq!(it.claimed().await, ["a"]);
+    let lost = it.write(|tx, _| tx.lost_jobs("w")).await;
+    assert!(lost.is_empty(), "its own worker has not lost it");
+    assert_eq!(it.write(|tx, _| tx.lost_jobs("another")).await.len(), 1);
+    assert!(it.finish("a", 1, Verdict::Requeued).await);
+    assert!(!it.finish("a", 1, Verdict::Ended(JobState::Success)).await, "it has been dealt with");
+    assert_eq!(it.claimed().await, ["a"]);
+    assert!(
+        !it.finish("a", 1, Verdict::Ended(JobState::Success)).await,
+        "that was another attempt"
+    );
+    assert!(it.finish("a", 2, Verdict::Ended(JobState::Success)).await);
+}
+
+#[tokio::test]
+async fn q17_a_job_cancelled_between_its_claim_and_its_start_does_not_count() {
+    let it = fixture().await;
+    it.enqueue("a", JobOptions::default()).await;
+    assert_eq!(it.claimed().await, ["a"]);
+    let runs = it
+        .write(|tx, actor| {
+            let job = tx.job("a")?;
+            tx.cancel_job(actor, &job, "Cancelled.")
+        })
+        .await;
+    assert!(runs, "its process, if there is one, has to be told");
+    let counts = it.write(|tx, actor| tx.job_started(actor, "a", 1, None)).await;
+    assert!(!counts);
+}
+
+/// The plan above is what keeps it cheap; here it finds the right one and touches no other.
+#[tokio::test]
+async fn a_claim_among_a_hundred_thousand_moves_one_job() {
+    let it = fixture().await;
+    it.one_at_a_time().await;
+    for batch in 0..100 {
+        it.write(move |tx, actor| {
+            for n in 0..1000 {
+                let new = job(&format!("j{batch}-{n}"), priority(u8::try_from(n % 10).unwrap()));
+                tx.enqueue_job(actor, &new, &Place::default())?;
+            }
+            Ok(())
+        })
+        .await;
+    }
+    let first = it.claim().await;
+    assert_eq!((first.jobs.len(), first.next_at), (1, None));
+    assert_eq!(first.jobs[0].job.task_id, "j0-9");
+}

@@ -275,6 +275,7 @@ impl Engine {
     /// # Errors
     /// There is no such model.
     pub async fn delete_alias(&self, actor: &Actor, name: &str, alias: &str) -> Result<()> {
+        name::check_alias_name(alias)?;
         let (name, alias) = (name.to_owned(), alias.to_owned());
         self.durably(actor, move |tx, actor| {
             let model = tx.registered_model_row(&name)?;
@@ -294,6 +295,7 @@ impl Engine {
         name: &str,
         alias: &str,
     ) -> Result<ModelVersion> {
+        name::check_alias_name(alias)?;
         let (name, alias) = (name.to_owned(), alias.to_owned());
         self.read(actor, move |view| view.version_by_alias(&name, &alias)).await
     }

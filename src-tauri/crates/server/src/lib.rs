@@ -23,6 +23,7 @@ pub mod platform;
 mod serve;
 pub mod state;
 mod ui;
+mod unread;
 mod webhooks;
 
 pub use api::openapi_json;

@@ -2,6 +2,7 @@
 
 use crate::auth::Peer;
 use crate::state::{AppState, ServerOptions};
+use crate::unread;
 use axum::Router;
 use axum::body::Body;
 use branchline_engine::Engine;
@@ -9,6 +10,7 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -118,8 +120,14 @@ async fn connection(stream: TcpStream, peer: SocketAddr, app: Router, closing: C
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Peer(peer));
+        let (body, unread) = unread::watch(body);
         let body = Body::new(TimeoutBody::new(BODY_TIMEOUT, body));
-        app.clone().oneshot(Request::from_parts(parts, body))
+        let answering = app.clone().oneshot(Request::from_parts(parts, body));
+        async move {
+            let mut answer = answering.await?;
+            unread.tell(&mut answer);
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -6,6 +6,7 @@ use crate::tx::View;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use branchline_core::Error;
+use branchline_core::name::truncate_chars;
 use branchline_core::search::{Condition, Expr, Literal, Op};
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
@@ -245,12 +246,15 @@ pub(crate) fn encode_token(question: u64, part: usize, values: &[Value]) -> Stri
     URL_SAFE_NO_PAD.encode(token.to_string())
 }
 
+/// As much of a wrong token is repeated: a refusal is not as long as what it refuses.
+const SHOWN_OF_A_TOKEN: usize = 100;
+
 pub(crate) fn decode_token(token: Option<&str>, question: u64) -> StoreResult<Position> {
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return Ok(Position { part: 0, after: None });
     };
     let position = parse_token(token, question).ok_or_else(|| {
-        Error::invalid(format!("Invalid page token '{token}'."))
+        Error::invalid(format!("Invalid page token '{}'.", truncate_chars(token, SHOWN_OF_A_TOKEN)))
             .hint("Repeat the search that gave the token, or leave page_token out to start again.")
     })?;
     Ok(position)

@@ -260,6 +260,10 @@ impl View<'_> {
         };
         match version {
             Some(version) => self.model_version(name, version),
+            None if alias.eq_ignore_ascii_case("latest") => {
+                let words = format!("Latest version not found for model {name}.");
+                Err(Error::not_found(words).into())
+            }
             None => Err(Error::new(
                 ErrorCode::InvalidParameterValue,
                 format!("Registered model alias {alias} not found."),

@@ -13,7 +13,7 @@ mod webhooks;
 pub use evaluation::{RecordPage, RegisteredScorer};
 pub use points::PointWriter;
 pub use traces::{InfoOnly, InfoV2};
-pub use tracking::{DatasetSummary, LoggedArtifacts};
+pub use tracking::{CreatedRun, DatasetSummary, LoggedArtifacts};
 pub use webhooks::WebhookTestResult;
 
 use branchline_core::Page;

@@ -43,6 +43,15 @@ impl PointWriter {
         out.extend_from_slice(&self.tail);
     }
 
+    /// Ends the answer; a list without points is written too.
+    pub fn finish_list(mut self, out: &mut Vec<u8>) {
+        if !self.begun {
+            out.extend_from_slice(br#"{"metrics":["#);
+            self.begun = true;
+        }
+        self.finish(out, None);
+    }
+
     /// Ends the answer; without points it is `{}`.
     pub fn finish(self, out: &mut Vec<u8>, next_page_token: Option<&str>) {
         out.extend_from_slice(if self.begun { b"]" } else { b"{" });
@@ -78,6 +87,13 @@ mod tests {
     #[test]
     fn no_points_are_an_empty_object() {
         assert_eq!(answer(PointWriter::new("k", None), vec![], None), json!({}));
+    }
+
+    #[test]
+    fn a_list_without_points() {
+        let mut out = Vec::new();
+        PointWriter::default().finish_list(&mut out);
+        assert_eq!(out, br#"{"metrics":[]}"#);
     }
 
     #[test]

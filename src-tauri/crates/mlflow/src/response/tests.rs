@@ -67,7 +67,8 @@ fn an_experiment() {
     };
     let expected = json!({"experiment": {
         "artifact_location": "mlflow-artifacts:/1", "creation_time": 5, "experiment_id": "1",
-        "last_update_time": 6, "lifecycle_stage": "active", "name": "probe",
+        "last_update_time": 6,
+            "workspace": "default", "lifecycle_stage": "active", "name": "probe",
         "tags": [{"key": "a", "value": "1"}, {"key": "empty", "value": ""}],
     }});
     assert_eq!(written(&One("experiment", &experiment)), expected);

@@ -8,6 +8,9 @@ use branchline_core::{
 };
 use serde::{Serialize, Serializer};
 
+/// The workspace that everything belongs to where there is no other.
+const WORKSPACE: &str = "default";
+
 type Written<S> = Result<<S as Serializer>::Ok, <S as Serializer>::Error>;
 
 impl Serialize for Wire<'_, Experiment> {
@@ -21,6 +24,7 @@ impl Serialize for Wire<'_, Experiment> {
             .set("last_update_time", &experiment.updated_at)?
             .set("creation_time", &experiment.created_at)?
             .list("tags", &experiment.tags)?
+            .set("workspace", WORKSPACE)?
             .end()
     }
 }
@@ -50,6 +54,28 @@ impl Serialize for Wire<'_, Run> {
             .set("data", &RunData(self.0))?
             .set("inputs", &RunInputs(self.0))?
             .set("outputs", &RunOutputs(self.0))?
+            .end()
+    }
+}
+
+/// The answer with a run that was just made. MLflow says nothing of its outputs then.
+#[derive(Debug)]
+pub struct CreatedRun<'a>(pub &'a Run);
+
+struct WithoutOutputs<'a>(&'a Run);
+
+impl Serialize for CreatedRun<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
+        Object::new(serializer)?.set("run", &WithoutOutputs(self.0))?.end()
+    }
+}
+
+impl Serialize for WithoutOutputs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Written<S> {
+        Object::new(serializer)?
+            .set("info", &Wire(&self.0.info))?
+            .set("data", &RunData(self.0))?
+            .set("inputs", &RunInputs(self.0))?
             .end()
     }
 }

@@ -7,7 +7,6 @@ use super::call::{Call, PathOf, whole};
 use super::transfer;
 use crate::auth::Caller;
 use crate::state::AppState;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
@@ -37,10 +36,11 @@ pub(super) fn table() -> Table {
 }
 
 /// Routes outside of `/api`.
-pub(super) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/get-artifact", get(file_of_run))
-        .route("/model-versions/get-artifact", get(file_of_version))
+pub(super) fn table_outside() -> Table {
+    vec![
+        ("/get-artifact", get(file_of_run)),
+        ("/model-versions/get-artifact", get(file_of_version)),
+    ]
 }
 
 pub(super) async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Result<RunInfo> {

@@ -77,8 +77,8 @@ async fn set_tags(
     Call { engine, actor, message }: Call<SetLoggedModelTags>,
 ) -> Answer {
     let tags = message.tags.into_tags();
-    let model = engine.set_logged_model_tags(&actor, &ModelId::new(id), tags).await?;
-    json(&One("model", &model))
+    engine.set_logged_model_tags(&actor, &ModelId::new(id), tags).await?;
+    done()
 }
 
 async fn delete_tag(

@@ -120,7 +120,7 @@ async fn history_bulk(Call { engine, actor, message }: Call<GetMetricHistoryBulk
         write_page(&mut writer, &mut out, &page);
         left -= page.items.len().min(left);
     }
-    writer.finish(&mut out, None);
+    writer.finish_list(&mut out);
     Ok(([JSON], out).into_response())
 }
 

@@ -3,21 +3,38 @@
 use super::Table;
 use super::answer::{Answer, json};
 use crate::state::AppState;
-use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use branchline_mlflow::MLFLOW_VERSION;
 use serde_json::json;
 
-pub(super) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/health", get(async || "OK"))
-        .route("/version", get(async || MLFLOW_VERSION))
-        .route("/server-info", get(server_info))
+pub(super) fn table_outside() -> Table {
+    vec![
+        ("/health", get(async || "OK")),
+        ("/version", get(async || MLFLOW_VERSION)),
+        ("/server-info", get(server_info)),
+    ]
 }
 
 pub(super) fn table_v3() -> Table {
-    vec![("/mlflow/server-info", get(server_info))]
+    vec![
+        ("/mlflow/server-info", get(server_info)),
+        ("/mlflow/ui-telemetry", get(no_telemetry).post(telemetry_refused)),
+    ]
+}
+
+/// Tells MLflow's UI to send nothing about its user.
+async fn no_telemetry() -> Answer {
+    json(&json!({
+        "disable_ui_telemetry": true,
+        "disable_ui_events": [],
+        "ui_rollout_percentage": 0,
+    }))
+}
+
+/// Nothing of what is sent anyway is read.
+async fn telemetry_refused() -> Answer {
+    json(&json!({ "status": "disabled" }))
 }
 
 async fn server_info(State(state): State<AppState>) -> Answer {

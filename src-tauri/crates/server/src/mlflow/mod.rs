@@ -24,6 +24,7 @@ mod scorers;
 mod trace_search;
 mod traces;
 mod transfer;
+mod unsupported;
 mod webhooks;
 
 pub use error::MlflowError;
@@ -41,7 +42,10 @@ const SURFACES: [&str; 2] = ["/api", "/ajax-api"];
 
 /// MLflow's routes.
 pub fn routes() -> Router<AppState> {
-    let mut router = misc::routes().merge(files::routes()).merge(otlp::routes());
+    let mut router = unsupported::routes();
+    for (path, methods) in tables_outside().into_iter().flatten() {
+        router = router.route(path, methods);
+    }
     for surface in SURFACES {
         for (path, methods) in tables().into_iter().flatten() {
             router = router.route(&format!("{surface}/2.0{path}"), methods);
@@ -54,6 +58,11 @@ pub fn routes() -> Router<AppState> {
         }
     }
     router
+}
+
+/// What stands outside of `/api`, by its whole path.
+fn tables_outside() -> [Table; 3] {
+    [misc::table_outside(), files::table_outside(), otlp::table_outside()]
 }
 
 /// What stands under version 2.0.

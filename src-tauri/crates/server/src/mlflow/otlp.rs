@@ -1,12 +1,12 @@
 //! `/v1/traces`: spans as OpenTelemetry's exporters send them (OTLP over HTTP).
 
+use super::Table;
 use super::answer::body_of;
 use super::call::whole;
 use super::error::MlflowError;
 use crate::MAX_BODY_BYTES;
 use crate::auth::Caller;
 use crate::state::AppState;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -26,8 +26,8 @@ const RUN: &str = "x-mlflow-run-id";
 const MAX_PROTOBUF_BYTES: usize = 64 * 1024 * 1024;
 const PROTOBUF: &str = "application/x-protobuf";
 
-pub(super) fn routes() -> Router<AppState> {
-    Router::new().route("/v1/traces", post(export))
+pub(super) fn table_outside() -> Table {
+    vec![("/v1/traces", post(export))]
 }
 
 /// What the body is written in.

@@ -12,6 +12,7 @@ use branchline_mlflow::request::{
     self, CreateRun, LogMetric, LogParam, RunRef, RunTag, SearchRuns, UpdateRun, max_results,
     page_token, run_id,
 };
+use branchline_mlflow::response::CreatedRun;
 use branchline_mlflow::{One, Paged};
 
 /// What `runs/search` answers with unless it is told.
@@ -41,7 +42,7 @@ async fn create(Call { engine, actor, message }: Call<CreateRun>) -> Answer {
         start_time: message.start_time.map_or(0, |time| time.0),
         tags: message.tags.into_tags(),
     };
-    json(&One("run", &engine.create_run(&actor, new).await?))
+    json(&CreatedRun(&engine.create_run(&actor, new).await?))
 }
 
 async fn get_one(Call { engine, actor, message }: Call<RunRef>) -> Answer {

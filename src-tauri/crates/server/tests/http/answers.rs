@@ -303,3 +303,17 @@ async fn the_log_is_read_from_its_end() {
     assert_eq!(bad["lines"], json!(["2026-01-01T00:00:01Z  WARN a: two"]));
     app.json(Method::GET, "/api/v1/logs?level=loud", None, 400).await;
 }
+
+#[tokio::test]
+async fn who_is_refused_before_the_body_was_read_hears_that_the_connection_ends() {
+    let app = TestApp::start().await;
+    let path = "/api/2.0/mlflow/experiments/create";
+    let closes = |answer: &reqwest::Response| answer.headers().get("connection").is_some();
+    let refused = app.anonymous(Method::POST, path).body(vec![b' '; 1 << 20]).send().await;
+    let refused = refused.unwrap();
+    assert_eq!((refused.status().as_u16(), closes(&refused)), (401, true));
+    let wrong = app.request(Method::POST, path).json(&json!({"name": ""})).send().await.unwrap();
+    assert_eq!((wrong.status().as_u16(), closes(&wrong)), (400, false), "it was read to its end");
+    let asked = app.anonymous(Method::GET, "/api/v1/me").send().await.unwrap();
+    assert_eq!((asked.status().as_u16(), closes(&asked)), (401, false), "there is no body");
+}

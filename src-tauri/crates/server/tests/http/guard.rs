@@ -240,7 +240,7 @@ async fn every_answer_carries_the_security_headers() {
 #[tokio::test]
 async fn unknown_paths_of_programs_are_not_pages() {
     let app = TestApp::start().await;
-    for path in ["/api/v9/x", "/ajax-api/x", "/v1/metrics", "/graphql", "/assets/none.js"] {
+    for path in ["/api/v9/x", "/ajax-api/x", "/v1/metrics", "/assets/none.js"] {
         let answer = app.request(Method::GET, path).send().await.unwrap();
         assert_eq!(answer.status(), 404, "{path}");
     }

@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list_users, create_user))
-        .routes(routes!(read_me, change_me))
+        .routes(routes!(read_me, put_me))
         .routes(routes!(open_user))
         .routes(routes!(read_user, update_user, delete_user))
 }
@@ -163,7 +163,7 @@ struct UpdateMe {
         Failure
     )
 )]
-async fn change_me(
+async fn put_me(
     State(state): State<AppState>,
     Caller(actor): Caller,
     Json(body): Json<UpdateMe>,

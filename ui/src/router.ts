@@ -69,6 +69,12 @@ export const router = createRouter({
       meta: { title: 'All runs' },
     },
     {
+      path: '/items',
+      name: 'items',
+      component: () => import('./features/items/ItemsPage.vue'),
+      meta: { title: 'Items' },
+    },
+    {
       path: '/trash',
       name: 'trash',
       component: () => import('./features/trash/TrashPage.vue'),

@@ -2,8 +2,12 @@
 import { client, unwrap } from './client'
 import type {
   ExperimentPatch,
+  ItemDraft,
+  ItemPatch,
   ModelPatch,
+  NewPerson,
   NewToken,
+  PersonPatch,
   RegistryPatch,
   RunPatch,
   RunSearch,
@@ -38,6 +42,34 @@ export const tokens = () => unwrap(client.GET('/api/v1/tokens'))
 export const createToken = (body: NewToken) => unwrap(client.POST('/api/v1/tokens', { body }))
 export const revokeToken = (id: number) =>
   unwrap(client.DELETE('/api/v1/tokens/{id}', { params: { path: { id } } }))
+export const people = (skip = 0, limit = 1000) =>
+  unwrap(client.GET('/api/v1/users/', { params: { query: { skip, limit } } }))
+export const createPerson = (body: NewPerson) => unwrap(client.POST('/api/v1/users/', { body }))
+export const updatePerson = (id: number, body: PersonPatch) =>
+  unwrap(client.PUT('/api/v1/users/{id}', { params: { path: { id } }, body }))
+export const deletePerson = (id: number) =>
+  unwrap(client.DELETE('/api/v1/users/{id}', { params: { path: { id } } }))
+export const sessions = () => unwrap(client.GET('/api/v1/sessions'))
+export const revokeSession = (id: number) =>
+  unwrap(client.DELETE('/api/v1/sessions/{id}', { params: { path: { id } } }))
+export const outbox = () => unwrap(client.GET('/api/v1/outbox'))
+export const items = (query: { text?: string; link_kind?: string; link_id?: string }) =>
+  unwrap(client.GET('/api/v1/items/', { params: { query: { ...query, limit: 1000 } } }))
+export const createItem = (body: ItemDraft) => unwrap(client.POST('/api/v1/items/', { body }))
+export const updateItem = (id: number, body: ItemPatch) =>
+  unwrap(client.PUT('/api/v1/items/{id}', { params: { path: { id } }, body }))
+export const deleteItem = (id: number) =>
+  unwrap(client.DELETE('/api/v1/items/{id}', { params: { path: { id } } }))
+export const permissions = (resource_type: string, resource_id: string) =>
+  unwrap(client.GET('/api/v1/permissions', { params: { query: { resource_type, resource_id } } }))
+export const grant = (body: {
+  email: string
+  resource_type: string
+  resource_id: string
+  permission: string
+}) => unwrap(client.PUT('/api/v1/permissions', { body }))
+export const revokeGrant = (query: { email: string; resource_type: string; resource_id: string }) =>
+  unwrap(client.DELETE('/api/v1/permissions', { params: { query } }))
 export const search = (q: string, signal?: AbortSignal) =>
   unwrap(client.GET('/api/v1/search', { params: { query: { q } }, signal }))
 

@@ -2,6 +2,11 @@
 export const keys = {
   server: ['server'] as const,
   tokens: ['tokens'] as const,
+  people: ['people'] as const,
+  sessions: ['sessions'] as const,
+  outbox: ['outbox'] as const,
+  items: ['items'] as const,
+  permissions: (kind: string, id: string) => ['permissions', kind, id] as const,
   experiments: (view: string) => ['experiments', view] as const,
   allExperiments: ['experiments'] as const,
   experiment: (id: string) => ['experiment', id] as const,

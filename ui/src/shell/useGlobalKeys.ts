@@ -8,6 +8,7 @@ const GO: Record<string, string> = {
   e: '/experiments',
   r: '/runs',
   m: '/models',
+  i: '/items',
   t: '/trash',
   s: '/settings',
 }

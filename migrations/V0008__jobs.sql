@@ -62,7 +62,6 @@ CREATE TABLE job (
 
 CREATE INDEX job_ready ON job (queue_id, rank, id) WHERE lane = 2;
 CREATE INDEX job_held ON job (due_at) WHERE lane = 1;
-CREATE INDEX job_running ON job (queue_id) WHERE lane = 3;
 CREATE INDEX job_expiring ON job (expires_at) WHERE lane IN (1, 2) AND expires_at IS NOT NULL;
 CREATE UNIQUE INDEX job_unique ON job (unique_key) WHERE lane <> 0 AND unique_key IS NOT NULL;
 CREATE INDEX job_by_state ON job (state, id);

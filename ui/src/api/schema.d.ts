@@ -245,6 +245,202 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/job-rates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists how often tasks may start. */
+        get: operations["list_rates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/job-rates/{task}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Limits how often a task starts, or lifts the limit. */
+        put: operations["set_rate"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists jobs, newest first. */
+        get: operations["list_jobs"];
+        put?: never;
+        /** Queues a job. Running a command needs a superuser. */
+        post: operations["submit_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/graph": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues jobs that run after each other, all or none.
+         * @description A job gets the results of those before it in `BRANCHLINE_PARENT_RESULTS`. When one fails,
+         *     those after it fail too, and those of its `link_error` run.
+         */
+        post: operations["submit_graph"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts jobs by state. */
+        get: operations["job_stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the tasks that can be queued by name. */
+        get: operations["list_tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A job's record; with `wait` once it has ended, or after that many seconds. */
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        /** Forgets an ended job with its log. */
+        delete: operations["forget_job"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancels a job: one that waits never starts, one that runs is ended. */
+        post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a job wrote, a megabyte at a time. */
+        get: operations["job_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a running job says of itself, with its own credential: `progress` from 0 to 1,
+         *     `text`, and whatever it adds.
+         */
+        post: operations["report_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queues an ended job again. */
+        post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/logged-models/{id}/artifacts": {
         parameters: {
             query?: never;
@@ -705,6 +901,80 @@ export interface paths {
         head?: never;
         /** Merges into what the UI remembers; `null` removes a key. */
         patch: operations["update_preferences"];
+        trace?: never;
+    };
+    "/api/v1/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the queues, by name. */
+        get: operations["list_queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Pauses a queue, resumes it, or changes how many of its jobs run at a time; one that is
+         *     not there is made. What runs goes on.
+         */
+        patch: operations["set_queue"];
+        trace?: never;
+    };
+    "/api/v1/queues/{name}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the jobs of a queue that have not started, in the order in which they would, a
+         *     thousand at most.
+         */
+        get: operations["waiting_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{name}/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Revokes every job of a queue that has not started. What runs goes on. */
+        post: operations["purge_queue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/reset-password/": {
@@ -1359,6 +1629,32 @@ export interface components {
             rationale?: string | null;
             created_at: components["schemas"]["Time"];
         };
+        /** @description One attempt at a job. */
+        Attempt: {
+            /** Format: int32 */
+            number: number;
+            worker: string;
+            /** Format: int32 */
+            pid?: number | null;
+            received_at: components["schemas"]["Time"];
+            ended_at?: components["schemas"]["Time"] | null;
+            /** @description How it ended, where it did not end well. */
+            reason?: string | null;
+            /** Format: int32 */
+            exit_code?: number | null;
+            /** Format: int32 */
+            signal?: number | null;
+            /**
+             * Format: int64
+             * @description Processor time.
+             */
+            cpu_ms?: number | null;
+            /**
+             * Format: int64
+             * @description The most memory that was seen.
+             */
+            peak_bytes?: number | null;
+        };
         /** @description Where to write. */
         Backup: {
             /** @description Absolute path on the server's machine. */
@@ -1612,6 +1908,8 @@ export interface components {
             experiments: components["schemas"]["Experiment"][];
             next_page_token?: string | null;
         };
+        /** @description Never after: a moment, or seconds from now. */
+        Expires: number | components["schemas"]["Time"];
         /** @description A part of a request that is not as it has to be. */
         FieldError: {
             /** @description Where: `body`, `path` or `query`, then names and places. */
@@ -1645,6 +1943,22 @@ export interface components {
         GrantList: {
             permissions: components["schemas"]["GrantBody"][];
         };
+        /**
+         * @description A part of a graph: a job, or parts that run one after the other (`chain`), at once
+         *     (`group`), or at once with one after all of them (`chord` and `body`).
+         */
+        GraphBody: {
+            chain: components["schemas"]["GraphBody"][];
+        } | {
+            group: components["schemas"]["GraphBody"][];
+        } | {
+            chord: components["schemas"]["GraphBody"][];
+            body: components["schemas"]["GraphBody"];
+        } | {
+            job: components["schemas"]["SubmitJob"];
+            /** @description Run if the job fails. */
+            link_error?: components["schemas"]["SubmitJob"][];
+        };
         /** @description A note. */
         Item: {
             /** Format: int64 */
@@ -1670,6 +1984,112 @@ export interface components {
             kind: string;
             /** @description Its number, id or name; a version's is `name/version`. */
             id: string;
+        };
+        /** @description A job's record: Celery's fields, and ours. */
+        Job: {
+            task_id: string;
+            /** @description PENDING, RECEIVED, STARTED, RETRY, SUCCESS, FAILURE or REVOKED. */
+            status: string;
+            /** @description What it answered; of a failure `exc_type`, `exc_message` and `exc_module`. */
+            result: unknown;
+            traceback?: string | null;
+            /** @description Ids of the jobs after it in its graph; of one job only, not of a list. */
+            children: string[];
+            /** @description Celery's form: UTC without a zone. */
+            date_done?: string | null;
+            name: string;
+            args: unknown;
+            kwargs: unknown;
+            worker?: string | null;
+            /** Format: int32 */
+            retries: number;
+            queue: string;
+            /**
+             * Format: double
+             * @description Seconds of the newest attempt, once it has ended.
+             */
+            runtime?: number | null;
+            /** @description Program and arguments, where it runs one. */
+            command?: string[] | null;
+            cwd?: string | null;
+            /** Format: int32 */
+            priority: number;
+            eta?: components["schemas"]["Time"] | null;
+            expires?: components["schemas"]["Time"] | null;
+            /** Format: int32 */
+            max_retries: number;
+            acks_late: boolean;
+            /** Format: double */
+            soft_time_limit?: number | null;
+            /** Format: double */
+            time_limit?: number | null;
+            unique_key?: string | null;
+            /** @description In one line, what went wrong. */
+            message?: string | null;
+            /** @description What the job said of itself; `progress` is 0 to 1. */
+            meta: unknown;
+            /** @description It was asked to end. */
+            cancelled: boolean;
+            root_id?: string | null;
+            /**
+             * Format: int32
+             * @description Jobs before it that have not ended.
+             */
+            waits_for: number;
+            /** Format: int32 */
+            attempt: number;
+            queued_at: components["schemas"]["Time"];
+            started_at?: components["schemas"]["Time"] | null;
+            ended_at?: components["schemas"]["Time"] | null;
+        };
+        /** @description A job's record with its history. */
+        JobDetail: components["schemas"]["Job"] & {
+            attempts: components["schemas"]["Attempt"][];
+            events: components["schemas"]["JobEvent"][];
+            /** @description Ids of the jobs before it in its graph. */
+            parents: string[];
+            /** @description MLflow runs that it made, newest first. */
+            runs: string[];
+        };
+        /** @description What a job came to, and when. */
+        JobEvent: {
+            state: string;
+            at: components["schemas"]["Time"];
+        };
+        /** @description A part of a job's log. */
+        JobLog: {
+            /** @description What is no text is replaced. */
+            text: string;
+            /**
+             * Format: int64
+             * @description Where the next part starts.
+             */
+            next: number;
+            /**
+             * Format: int64
+             * @description Bytes that there are.
+             */
+            size: number;
+            /** @description There will be no more. */
+            ended: boolean;
+        };
+        /** @description A page of jobs. */
+        JobPage: {
+            jobs: components["schemas"]["Job"][];
+            /** @description Absent on the last page. */
+            next_page_token?: string | null;
+        };
+        /** @description Numbers of jobs. */
+        JobStats: {
+            /** @description By state. */
+            states: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Attempts that were tried again.
+             */
+            retried: number;
         };
         /** @description Lines of the log. */
         LogLines: {
@@ -1919,12 +2339,65 @@ export interface components {
         };
         /** @description A step to a part of a request. */
         Place: string | number;
+        /** @description How many jobs were revoked. */
+        Purged: {
+            purged: number;
+        };
         /** @description A permission to give. */
         PutPermission: {
             email: string;
             resource_type: string;
             resource_id: string;
             permission: string;
+        };
+        /** @description A queue and what is in it. */
+        Queue: {
+            name: string;
+            /**
+             * Format: int32
+             * @description Jobs that run at a time.
+             */
+            concurrency: number;
+            /** @description Nothing is taken from it. */
+            paused: boolean;
+            /** @description Why, where nobody asked for it. */
+            reason?: string | null;
+            /**
+             * Format: int64
+             * @description Jobs that could start.
+             */
+            ready: number;
+            /**
+             * Format: int64
+             * @description Jobs that wait for their time.
+             */
+            held: number;
+            /** Format: int64 */
+            running: number;
+            /**
+             * Format: int64
+             * @description Jobs that wait for others.
+             */
+            waiting: number;
+        };
+        /** @description The queues. */
+        QueueList: {
+            queues: components["schemas"]["Queue"][];
+        };
+        /** @description A graph that was queued. */
+        QueuedGraph: {
+            /** @description All of its jobs carry it: the first job's id. */
+            root_id: string;
+            /** @description In the order in which they were given. */
+            task_ids: string[];
+            /** @description Those that end it. */
+            last: string[];
+        };
+        /** @description Rates by task, such as `10/m`. */
+        RateList: {
+            rates: {
+                [key: string]: string;
+            };
         };
         /** @description Under which name. */
         RegisterModel: {
@@ -2207,6 +2680,20 @@ export interface components {
             current?: string | null;
             new: string;
         };
+        /** @description What becomes of a queue; what is absent stays. */
+        SetQueue: {
+            /**
+             * Format: int32
+             * @description 1 to 256 jobs run at a time.
+             */
+            concurrency?: number | null;
+            paused?: boolean | null;
+        };
+        /** @description A rate to set. */
+        SetRate: {
+            /** @description `10/s`, `10/m` or `10/h`; no limit when absent. */
+            rate?: string | null;
+        };
         /** @description How to sign in: a single-use secret, or an e-mail and a password. */
         SignIn: {
             secret: string;
@@ -2376,6 +2863,74 @@ export interface components {
             is_superuser: boolean;
         };
         String: string;
+        /** @description A job to queue. */
+        SubmitJob: {
+            /** @description A task by its name; or `command`. */
+            task?: string | null;
+            /** @description Program and arguments; never a shell's string. */
+            command?: string[] | null;
+            args?: unknown[];
+            kwargs?: Record<string, never>;
+            /** @description Where the command runs; the job's own folder when absent. */
+            cwd?: string | null;
+            /** @description Variables added to the command's environment. */
+            env?: {
+                [key: string]: string;
+            };
+            /** @description Queuing the same id again answers the job that is there. */
+            task_id?: string | null;
+            /** @description `main-queue` when absent. */
+            queue?: string | null;
+            /**
+             * Format: int32
+             * @description 0 to 9; the highest first.
+             */
+            priority?: number;
+            /**
+             * Format: double
+             * @description Seconds to wait.
+             */
+            countdown?: number | null;
+            eta?: components["schemas"]["Time"] | null;
+            expires?: components["schemas"]["Expires"] | null;
+            /**
+             * Format: int32
+             * @description Attempts after the first.
+             */
+            max_retries?: number;
+            /**
+             * Format: double
+             * @description Seconds before the first retry; 180 when absent.
+             */
+            retry_delay?: number | null;
+            /** @description Each wait is twice the one before; so when absent. */
+            retry_backoff?: boolean | null;
+            /**
+             * Format: double
+             * @description The longest wait, seconds; 600 when absent.
+             */
+            retry_backoff_max?: number | null;
+            /** @description Waits are cut by chance, by up to a half; so when absent. */
+            retry_jitter?: boolean | null;
+            /** @description Interrupted by a crash it runs again, instead of failing. */
+            acks_late?: boolean;
+            /**
+             * Format: double
+             * @description Seconds after which it is asked to end.
+             */
+            soft_time_limit?: number | null;
+            /**
+             * Format: double
+             * @description Seconds after which it is killed.
+             */
+            time_limit?: number | null;
+            /** @description While a job with this key lives, queuing answers that one. */
+            unique_key?: string | null;
+        };
+        /** @description Tasks that can be queued by name. */
+        TaskList: {
+            tasks: string[];
+        };
         /** Format: date-time */
         Time: string;
         /** @description A personal access token, without its secret. */
@@ -2569,6 +3124,10 @@ export interface components {
         /** @description A request that is not as it has to be. */
         ValidationError: {
             detail: components["schemas"]["FieldError"][];
+        };
+        /** @description Ids of jobs. */
+        WaitingJobs: {
+            task_ids: string[];
         };
     };
     responses: never;
@@ -3236,6 +3795,444 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Item"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_rates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those that are limited. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateList"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_rate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's name. */
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRate"];
+            };
+        };
+        responses: {
+            /** @description From now on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: {
+                /** @description Only jobs in this state; may be repeated. */
+                state?: string[];
+                /** @description Only jobs of this queue. */
+                queue?: string;
+                /** @description Only jobs of this task. */
+                task?: string;
+                /** @description Only jobs of this graph. */
+                root?: string;
+                /** @description Jobs on a page, 100 when absent. */
+                max_results?: number;
+                /** @description Where the page starts. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    submit_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubmitJob"];
+            };
+        };
+        responses: {
+            /** @description It was there already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    submit_graph: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GraphBody"];
+            };
+        };
+        responses: {
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueuedGraph"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    job_stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStats"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_tasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Their names. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskList"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_job: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for its end. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetail"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    forget_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    job_log: {
+        parameters: {
+            query?: {
+                /** @description Bytes to pass over; negative for the end of the log. */
+                after?: number;
+                /** @description Seconds to wait for more. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description From `after` on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobLog"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    report_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Kept. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    retry_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             /** @description What went wrong, and what to do about it. */
@@ -4455,6 +5452,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    list_queues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description With what is in them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueList"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    set_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The queue's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetQueue"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    waiting_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The queue's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Their ids. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingJobs"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    purge_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The queue's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purged"];
                 };
             };
             /** @description What went wrong, and what to do about it. */

@@ -10,7 +10,7 @@ use std::path::Path;
 use toml_edit::{DocumentMut, Table};
 
 /// The areas in the order of the page, and how the paths of each begin.
-const AREAS: [(&str, &[&str]); 8] = [
+const AREAS: [(&str, &[&str]); 9] = [
     (
         "Tracking",
         &["/mlflow/experiments", "/mlflow/runs", "/mlflow/metrics", "/mlflow/logged-models"],
@@ -30,6 +30,7 @@ const AREAS: [(&str, &[&str]); 8] = [
     ("Evaluation datasets", &["/mlflow/datasets"]),
     ("Scorers", &["/mlflow/scorers"]),
     ("Webhooks", &["/mlflow/webhooks"]),
+    ("Users and their permissions", &["/mlflow/users"]),
     (
         "The server",
         &["/mlflow/server-info", "/mlflow/ui-telemetry", "/health", "/version", "/server-info"],

@@ -252,6 +252,79 @@ test('a model gets an alias', async () => {
   )
 })
 
+test('a person is made, recovers the password by the link in the outbox, and signs in with it', async () => {
+  await open('/settings/people')
+  await page.click(id('person-new'))
+  await page.fill(id('person-email'), 'kim@example.org')
+  await page.fill(id('person-password'), 'long enough')
+  await page.click(id('person-save'))
+  await page.waitForSelector(`${id('person-row')}[data-email="kim@example.org"]`)
+
+  const context = await browser.newContext()
+  const theirs = await context.newPage()
+  await theirs.goto(`${server.url}/#/signin`)
+  await theirs.click(id('signin-forgot'))
+  await theirs.fill(id('recover-email'), 'kim@example.org')
+  await theirs.click(id('recover-submit'))
+  await theirs.waitForSelector(id('recover-said'))
+
+  await open('/settings/mail')
+  const mail = page.locator(id('mail-row')).filter({ hasText: 'kim@example.org' }).filter({ hasText: /recovery/i })
+  await until(async () => {
+    if ((await mail.count()) === 0) await page.reload()
+    await page.waitForSelector('h2')
+    return (await mail.count()) > 0
+  }, true, 'the mail in the outbox')
+  await mail.first().click()
+  const text = await page.textContent(id('mail-dialog'))
+  const link = /https?:\S+reset-password\?token=[\w.-]+/.exec(text)[0]
+  await page.keyboard.press('Escape')
+
+  await theirs.goto(link)
+  await theirs.fill(id('reset-password'), 'another one 9')
+  await theirs.fill(id('reset-again'), 'another one 9')
+  await theirs.click(id('reset-submit'))
+  await theirs.fill(id('signin-email'), 'kim@example.org')
+  await theirs.fill(id('signin-password'), 'another one 9')
+  await theirs.click(id('signin-submit'))
+  await theirs.waitForSelector(id('nav-experiments'))
+  await theirs.goto(`${server.url}/#/settings/people`)
+  await theirs.waitForSelector(id('settings-profile'))
+  assert.equal(await theirs.locator(id('settings-people')).count(), 0, 'people are for superusers')
+  await context.close()
+})
+
+test('an item is written about a run and found by its words', async () => {
+  const experiment = await server.api.experiment('noted')
+  const run = await server.api.run(experiment, 'noted-run')
+  await open(`/experiments/${experiment}/runs/${run}`)
+  await page.click(id('items-panel-new'))
+  await page.fill(id('item-title'), 'Try a smaller step')
+  await page.fill(id('item-text'), 'It **diverges** late.')
+  await page.click(id('item-save'))
+  await until(() => page.locator(`${id('items-panel')} strong`).textContent(), 'diverges', 'Markdown')
+  await open('/items')
+  await page.fill(id('items-search'), 'diverges')
+  const item = page.locator(id('item'))
+  await until(() => item.count(), 1, 'found')
+  await item.locator('a.link').click()
+  await page.waitForSelector(`${id('run-page')}[data-run-id="${run}"]`)
+})
+
+test('an experiment is shared with a person', async () => {
+  const experiment = await server.api.experiment('shared')
+  await open(`/experiments/${experiment}`)
+  await page.click(id('experiment-menu'))
+  await page.click(id('experiment-share'))
+  await page.fill(id('share-email'), 'kim@example.org')
+  await page.click(id('share-add'))
+  const grant = page.locator(`${id('grant')}[data-email="kim@example.org"]`)
+  await grant.waitFor()
+  await grant.locator(id('grant-take')).click()
+  await until(() => grant.count(), 0, 'taken back')
+  await page.keyboard.press('Escape')
+})
+
 test('the palette opens by keyboard and goes where it says', async () => {
   await open('/')
   await page.waitForSelector(id('home-page'))
@@ -312,7 +385,7 @@ test('pages pass WCAG AA in both themes', async () => {
   const found = []
   const experiment = await server.api.experiment('looked-at')
   const trace = await server.api.trace(experiment, 'why?')
-  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', `/experiments/${experiment}/traces?trace=${trace}`]
+  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', `/experiments/${experiment}/traces?trace=${trace}`]
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme })
     for (const route of routes) {

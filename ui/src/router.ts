@@ -33,6 +33,18 @@ export const router = createRouter({
       meta: { open: true, title: 'Sign in' },
     },
     {
+      path: '/recover-password',
+      name: 'recover',
+      component: () => import('./features/signin/RecoverPage.vue'),
+      meta: { open: true, title: 'Recover password' },
+    },
+    {
+      path: '/reset-password',
+      name: 'reset',
+      component: () => import('./features/signin/ResetPage.vue'),
+      meta: { open: true, title: 'Reset password' },
+    },
+    {
       path: '/experiments',
       name: 'experiments',
       component: () => import('./features/experiments/ExperimentsPage.vue'),

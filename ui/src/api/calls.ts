@@ -26,6 +26,10 @@ export const signInWithSecret = (secret: string) =>
   unwrap(client.POST('/api/v1/session', { body: { secret } }))
 export const signInWithPassword = (email: string, password: string) =>
   unwrap(client.POST('/api/v1/session', { body: { email, password } }))
+export const recoverPassword = (email: string) =>
+  unwrap(client.POST('/api/v1/password-recovery/{email}', { params: { path: { email } } }))
+export const resetPassword = (token: string, new_password: string) =>
+  unwrap(client.POST('/api/v1/reset-password/', { body: { token, new_password } }))
 export const signOut = () => unwrap(client.DELETE('/api/v1/session'))
 export const me = () => unwrap(client.GET('/api/v1/me'))
 export const updateProfile = (body: { email?: string; full_name?: string }) =>

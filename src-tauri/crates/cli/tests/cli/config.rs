@@ -76,7 +76,8 @@ fn a_stacks_env_file_is_used_or_ignored_name_by_name() {
     };
     assert_eq!(fate("DOMAIN")["key"], "server.allowed_hosts");
     assert_eq!(fate("MLFLOW_PORT")["used"], true);
-    for name in ["POSTGRES_PASSWORD", "TRAEFIK_TAG", "SMTP_HOST"] {
+    assert_eq!(fate("SMTP_HOST")["used"], true);
+    for name in ["POSTGRES_PASSWORD", "TRAEFIK_TAG"] {
         assert_eq!(fate(name)["used"], false, "{name}");
         assert!(fate(name)["reason"].is_string());
     }

@@ -81,6 +81,12 @@ export const router = createRouter({
       meta: { title: 'All runs' },
     },
     {
+      path: '/jobs',
+      name: 'jobs',
+      component: () => import('./features/jobs/JobsPage.vue'),
+      meta: { title: 'Jobs' },
+    },
+    {
       path: '/items',
       name: 'items',
       component: () => import('./features/items/ItemsPage.vue'),

@@ -6,6 +6,7 @@ import type {
   ItemPatch,
   ModelPatch,
   NewPerson,
+  NewJob,
   NewToken,
   PersonPatch,
   RegistryPatch,
@@ -74,6 +75,19 @@ export const grant = (body: {
 }) => unwrap(client.PUT('/api/v1/permissions', { body }))
 export const revokeGrant = (query: { email: string; resource_type: string; resource_id: string }) =>
   unwrap(client.DELETE('/api/v1/permissions', { params: { query } }))
+export const jobs = (query: { state?: string[]; page_token?: string }) =>
+  unwrap(client.GET('/api/v1/jobs', { params: { query } }))
+export const job = (id: string) => unwrap(client.GET('/api/v1/jobs/{id}', by(id)))
+export const submitJob = (body: Partial<NewJob>) =>
+  unwrap(client.POST('/api/v1/jobs', { body: body as NewJob }))
+export const cancelJob = (id: string) => unwrap(client.POST('/api/v1/jobs/{id}/cancel', by(id)))
+export const retryJob = (id: string) => unwrap(client.POST('/api/v1/jobs/{id}/retry', by(id)))
+export const forgetJob = (id: string) => unwrap(client.DELETE('/api/v1/jobs/{id}', by(id)))
+export const jobLog = (id: string, after: number, wait: number) =>
+  unwrap(client.GET('/api/v1/jobs/{id}/log', { params: { path: { id }, query: { after, wait } } }))
+export const queues = () => unwrap(client.GET('/api/v1/queues'))
+export const setQueue = (name: string, body: { paused?: boolean; concurrency?: number }) =>
+  unwrap(client.PATCH('/api/v1/queues/{name}', { params: { path: { name } }, body }))
 export const search = (q: string, signal?: AbortSignal) =>
   unwrap(client.GET('/api/v1/search', { params: { query: { q } }, signal }))
 

@@ -6,6 +6,7 @@ export const keys = {
   sessions: ['sessions'] as const,
   outbox: ['outbox'] as const,
   items: ['items'] as const,
+  jobs: ['jobs'] as const,
   permissions: (kind: string, id: string) => ['permissions', kind, id] as const,
   experiments: (view: string) => ['experiments', view] as const,
   allExperiments: ['experiments'] as const,

@@ -9,6 +9,7 @@ const GO: Record<string, string> = {
   r: '/runs',
   m: '/models',
   i: '/items',
+  j: '/jobs',
   t: '/trash',
   s: '/settings',
 }

@@ -10,7 +10,8 @@ it('leads to what an item is about', () => {
     name: 'version',
     params: { name: 'a/b', version: '3' },
   })
-  expect(placeOf({ kind: 'job', id: '1' })).toBeUndefined()
+  expect(placeOf({ kind: 'job', id: '1' })).toEqual({ name: 'jobs', query: { job: '1' } })
+  expect(placeOf({ kind: 'comet', id: '1' })).toBeUndefined()
 })
 
 it('names it shortly', () => {

@@ -7,6 +7,7 @@ export const KINDS = [
   { value: 'run', label: 'Run', hint: 'its id' },
   { value: 'registered_model', label: 'Model', hint: 'its name' },
   { value: 'model_version', label: 'Version', hint: 'name/version' },
+  { value: 'job', label: 'Job', hint: 'its id' },
 ] as const
 
 export function placeOf(link: ItemLink): RouteLocationRaw | undefined {
@@ -25,6 +26,8 @@ export function placeOf(link: ItemLink): RouteLocationRaw | undefined {
         params: { name: id.slice(0, cut), version: id.slice(cut + 1) },
       }
     }
+    case 'job':
+      return { name: 'jobs', query: { job: id } }
     default:
       return undefined
   }

@@ -1,0 +1,100 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/vue-query'
+import { useThrottleFn } from '@vueuse/core'
+import { computed, reactive } from 'vue'
+import * as api from '@/api/calls'
+import { keys } from '@/api/keys'
+import { queryClient } from '@/api/query'
+import type { Job } from '@/api/types'
+import { ask } from '@/composables/confirm'
+import { attempt, toastDone } from '@/composables/toasts'
+import { useTopics } from '@/live'
+import { joinCommand } from './command'
+
+const REFRESH_MS = 300
+
+/** Which states a person asks for at once. */
+export const VIEWS = {
+  all: [],
+  waiting: ['PENDING', 'RETRY'],
+  running: ['RECEIVED', 'STARTED'],
+  failed: ['FAILURE', 'REVOKED'],
+  done: ['SUCCESS'],
+} as const
+export type JobView = keyof typeof VIEWS
+
+export const hasEnded = (job: Job) => ['SUCCESS', 'FAILURE', 'REVOKED'].includes(job.status)
+
+/** What a job is called: its command, or its task with what it was given. */
+export function titleOf(job: Job): string {
+  if (job.command) return joinCommand(job.command)
+  return job.name
+}
+
+export const refreshJobs = () => queryClient.invalidateQueries({ queryKey: keys.jobs })
+
+/** Jobs, newest first, page by page, and the queues; kept fresh by the socket. */
+export function useJobs(view: () => JobView) {
+  const query = useInfiniteQuery({
+    queryKey: computed(() => [...keys.jobs, 'list', view()]),
+    initialPageParam: '',
+    queryFn: ({ pageParam }) =>
+      api.jobs({
+        state: [...VIEWS[view()]],
+        ...(pageParam ? { page_token: pageParam } : {}),
+      }),
+    getNextPageParam: (page) => page.next_page_token ?? undefined,
+    placeholderData: keepPreviousData,
+  })
+  const queues = useQuery({ queryKey: [...keys.jobs, 'queues'], queryFn: api.queues })
+  const refresh = useThrottleFn(() => void refreshJobs(), REFRESH_MS, true)
+  useTopics(['jobs'], { onMessage: () => void refresh(), onResync: () => void refresh() })
+  const jobs = computed(() => query.data.value?.pages.flatMap((page) => page.jobs) ?? [])
+  return reactive({ query, queues, jobs })
+}
+export type Jobs = ReturnType<typeof useJobs>
+
+export const useJob = (id: () => string) =>
+  useQuery({
+    queryKey: computed(() => [...keys.jobs, 'one', id()]),
+    queryFn: () => api.job(id()),
+  })
+
+export async function cancelJob(job: Job): Promise<void> {
+  if (job.status === 'STARTED') {
+    const yes = await ask({
+      title: 'Cancel this job?',
+      body: 'It is asked to end, and ended with all its processes if it does not.',
+      items: [titleOf(job)],
+      action: 'Cancel the job',
+      danger: true,
+    })
+    if (!yes) return
+  }
+  await attempt('Could not cancel the job', async () => {
+    await api.cancelJob(job.task_id)
+    await refreshJobs()
+  })
+}
+
+export const retryJob = (job: Job) =>
+  attempt('Could not run the job again', async () => {
+    await api.retryJob(job.task_id)
+    toastDone('Queued again')
+    await refreshJobs()
+  })
+
+/** Whether it went. */
+export async function forgetJob(job: Job): Promise<boolean> {
+  const yes = await ask({
+    title: 'Delete this job?',
+    body: 'Its record and its log go. The runs that it made stay. This cannot be undone.',
+    items: [titleOf(job)],
+    action: 'Delete',
+    danger: true,
+  })
+  if (!yes) return false
+  return attempt('Could not delete the job', async () => {
+    await api.forgetJob(job.task_id)
+    await refreshJobs()
+  })
+}

@@ -311,6 +311,30 @@ test('an item is written about a run and found by its words', async () => {
   await page.waitForSelector(`${id('run-page')}[data-run-id="${run}"]`)
 })
 
+test('a job is queued, its log grows while one looks, and it is cancelled and run again', async () => {
+  await open('/jobs')
+  await page.click(id('job-new'))
+  const code = 'import time; print("begun", flush=True); time.sleep(300)'
+  await page.fill(id('job-command'), `python3 -c '${code}'`)
+  await page.click(id('job-save'))
+  const job = page.locator(id('job-detail'))
+  await until(() => page.textContent(id('job-log')).then((t) => t.includes('begun')), true, 'its words')
+  await until(() => job.getAttribute('data-status'), 'STARTED', 'it runs')
+  await page.click(id('job-cancel'))
+  await page.click(id('confirm'))
+  await until(() => job.getAttribute('data-status'), 'REVOKED', 'it was cancelled')
+  await page.click(id('queue-pause'))
+  await page.waitForSelector(`${id('queue')}.paused`)
+  await page.click(id('job-retry'))
+  await until(() => job.getAttribute('data-status'), 'PENDING', 'it waits: the queue is paused')
+  await page.click(id('job-cancel'))
+  await until(() => job.getAttribute('data-status'), 'REVOKED', 'cancelled before it began')
+  await page.click(id('queue-pause'))
+  await page.click(id('job-delete'))
+  await page.click(id('confirm'))
+  await until(() => page.locator(id('job-row')).count(), 0, 'it is gone')
+})
+
 test('an experiment is shared with a person', async () => {
   const experiment = await server.api.experiment('shared')
   await open(`/experiments/${experiment}`)
@@ -385,7 +409,7 @@ test('pages pass WCAG AA in both themes', async () => {
   const found = []
   const experiment = await server.api.experiment('looked-at')
   const trace = await server.api.trace(experiment, 'why?')
-  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', `/experiments/${experiment}/traces?trace=${trace}`]
+  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', '/jobs', `/experiments/${experiment}/traces?trace=${trace}`]
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme })
     for (const route of routes) {

@@ -53,10 +53,11 @@ export function useJobs(view: () => JobView) {
 }
 export type Jobs = ReturnType<typeof useJobs>
 
-export const useJob = (id: () => string) =>
+export const useJob = (id: () => string, wanted: () => boolean) =>
   useQuery({
     queryKey: computed(() => [...keys.jobs, 'one', id()]),
     queryFn: () => api.job(id()),
+    enabled: computed(wanted),
   })
 
 export async function cancelJob(job: Job): Promise<void> {
@@ -83,8 +84,8 @@ export const retryJob = (job: Job) =>
     await refreshJobs()
   })
 
-/** Whether it went. */
-export async function forgetJob(job: Job): Promise<boolean> {
+/** `gone` is called before anything is read again: who shows the job would ask for it. */
+export async function forgetJob(job: Job, gone: () => void): Promise<void> {
   const yes = await ask({
     title: 'Delete this job?',
     body: 'Its record and its log go. The runs that it made stay. This cannot be undone.',
@@ -92,9 +93,10 @@ export async function forgetJob(job: Job): Promise<boolean> {
     action: 'Delete',
     danger: true,
   })
-  if (!yes) return false
-  return attempt('Could not delete the job', async () => {
+  if (!yes) return
+  await attempt('Could not delete the job', async () => {
     await api.forgetJob(job.task_id)
+    gone()
     await refreshJobs()
   })
 }

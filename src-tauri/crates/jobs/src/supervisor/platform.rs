@@ -1,6 +1,9 @@
 //! What differs between operating systems: a job's tree of processes. Linux is built and
 //! tested; macOS and Windows are written and not built here.
 
+#[cfg(unix)]
+#[path = "platform/group.rs"]
+mod group;
 #[cfg(target_os = "linux")]
 #[path = "platform/linux.rs"]
 mod system;
@@ -11,7 +14,11 @@ mod system;
 #[path = "platform/windows.rs"]
 mod system;
 
-pub(super) use system::{Tree, become_job, cpu_ms, reap, set_apart, wait};
+#[cfg(unix)]
+pub(super) use group::{set_apart, wait};
+pub(super) use system::{Tree, become_job, cpu_ms, reap};
+#[cfg(windows)]
+pub(super) use system::{set_apart, wait};
 
 /// How hard a job is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

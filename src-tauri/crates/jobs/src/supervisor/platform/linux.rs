@@ -1,7 +1,7 @@
 //! Linux: a process group, a subreaper that inherits whatever leaves the group, and a
 //! signal to the job when its supervisor dies.
 
-use super::{Ask, Status};
+use super::{Ask, group};
 use rustix::process::{
     Pid, Signal, WaitOptions, getppid, kill_process, kill_process_group, set_child_subreaper,
     set_parent_process_death_signal, wait as wait_any,
@@ -9,8 +9,7 @@ use rustix::process::{
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus};
+use std::process::Child;
 use std::sync::Mutex;
 
 /// The job's process and all that it started.
@@ -26,7 +25,7 @@ impl Tree {
     }
 
     pub(in super::super) fn add(&mut self, child: &Child) {
-        self.group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        self.group = group::of(child);
     }
 
     pub(in super::super) fn ask(&mut self, how: Ask) {
@@ -69,11 +68,21 @@ impl Tree {
     }
 }
 
-/// A process's parent and whether it lives, from `/proc/<pid>/stat`. Its name may hold
-/// anything, so what counts is behind the last parenthesis.
+/// Numbers of fields in `/proc/<pid>/stat`, as proc(5) counts them.
+const STATE: usize = 3;
+const CUTIME: usize = 16;
+
+/// What `/proc/<pid>/stat` tells from [`STATE`] on. The name before it may hold anything, so
+/// what counts is behind the last parenthesis.
+fn stat(pid: &str) -> Option<String> {
+    let mut text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(text.split_off(text.rfind(')')? + 1))
+}
+
+/// A process's parent and whether it lives.
 fn parent(pid: i32) -> Option<(i32, bool)> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    let text = stat(&pid.to_string())?;
+    let mut fields = text.split_whitespace();
     let alive = !matches!(fields.next()?, "Z" | "X");
     Some((fields.next()?.parse().ok()?, alive))
 }
@@ -102,11 +111,6 @@ fn descendants() -> Vec<Pid> {
     found
 }
 
-/// The job is a group of its own, so that it can be asked to end as a whole.
-pub(in super::super) fn set_apart(command: &mut Command) {
-    command.process_group(0);
-}
-
 /// Becomes the job; answers why not.
 pub(in super::super) fn become_job(supervisor: i32, command: &[OsString]) -> io::Error {
     if let Err(cause) = set_parent_process_death_signal(Some(Signal::KILL)) {
@@ -116,26 +120,7 @@ pub(in super::super) fn become_job(supervisor: i32, command: &[OsString]) -> io:
     if getppid().is_none_or(|parent| parent.as_raw_nonzero().get() != supervisor) {
         return io::Error::other("the supervisor is gone");
     }
-    let Some((program, arguments)) = command.split_first() else {
-        return io::ErrorKind::InvalidInput.into();
-    };
-    Command::new(program).args(arguments).exec()
-}
-
-/// Waits for the job's own process, and buries whatever else ends meanwhile.
-pub(in super::super) fn wait(_tree: &Mutex<Tree>, pid: u32) -> io::Result<Status> {
-    loop {
-        match wait_any(WaitOptions::empty()) {
-            Ok(Some((ended, status))) => {
-                if u32::try_from(ended.as_raw_nonzero().get()) == Ok(pid) {
-                    let status = ExitStatus::from_raw(status.as_raw());
-                    return Ok(Status { exit_code: status.code(), signal: status.signal() });
-                }
-            }
-            Ok(None) | Err(rustix::io::Errno::INTR) => {}
-            Err(cause) => return Err(cause.into()),
-        }
-    }
+    group::become_program(command)
 }
 
 /// Buries what is left.
@@ -145,8 +130,8 @@ pub(in super::super) fn reap(_tree: &Mutex<Tree>) {
 
 /// Processor time of all that ended below this process.
 pub(in super::super) fn cpu_ms() -> Option<i64> {
-    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace().skip(13);
+    let text = stat("self")?;
+    let mut fields = text.split_whitespace().skip(CUTIME - STATE);
     let user: i64 = fields.next()?.parse().ok()?;
     let system: i64 = fields.next()?.parse().ok()?;
     let ticks = i64::try_from(rustix::param::clock_ticks_per_second()).ok()?;

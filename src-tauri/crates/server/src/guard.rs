@@ -45,7 +45,7 @@ pub(crate) async fn guard(
     let trace = Trace::begin(&request);
     let origin = request.headers().get(header::ORIGIN).cloned();
     let surface = Surface::of(request.uri().path());
-    let mut response = match admit(&state, &mut request).await {
+    let mut response = match admit(&state, surface, &mut request).await {
         Ok(()) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
             Err(panic) => failure(surface, panicked(panic.as_ref())),
@@ -109,7 +109,7 @@ impl From<Error> for Refusal {
     }
 }
 
-async fn admit(state: &AppState, request: &mut Request) -> Result<(), Refusal> {
+async fn admit(state: &AppState, surface: Surface, request: &mut Request) -> Result<(), Refusal> {
     if request.uri().path() == "/health" {
         return Ok(());
     }
@@ -119,11 +119,7 @@ async fn admit(state: &AppState, request: &mut Request) -> Result<(), Refusal> {
     if is_public(request.method(), route.as_str()) {
         return Ok(());
     }
-    let read = if Surface::of(request.uri().path()) == Surface::Stack {
-        Presented::read_stack
-    } else {
-        Presented::read
-    };
+    let read = if surface == Surface::Stack { Presented::read_stack } else { Presented::read };
     let refused = |shown| move |error| Refusal::Credential { error, shown };
     let presented = read(request.headers(), &state.cookie).map_err(refused(true))?;
     let actor = match presented {

@@ -25,16 +25,8 @@ impl Peer {
     /// All of them, in the order of tables.
     pub const ALL: [Self; 2] = [Self::Mlflow, Self::FastTrackMl];
 
-    /// What people call it.
+    /// What people call it, and its Python package.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mlflow => "mlflow",
-            Self::FastTrackMl => "FastTrackML",
-        }
-    }
-
-    /// The Python package that brings it.
-    const fn package(self) -> &'static str {
         match self {
             Self::Mlflow => "mlflow",
             Self::FastTrackMl => "FastTrackML",
@@ -50,7 +42,7 @@ impl Peer {
     /// Which version is installed; none when it is not.
     pub fn version(self) -> Option<String> {
         let code =
-            format!("from importlib.metadata import version; print(version('{}'))", self.package());
+            format!("from importlib.metadata import version; print(version('{}'))", self.name());
         let output = Command::new(Self::python()).args(["-c", &code]).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }

@@ -212,6 +212,7 @@ test('a trace appears while one looks, its spans tell what failed, and it goes a
   await open(`/experiments/${experiment}/traces`)
   await page.waitForSelector(id('traces-code'))
   const trace = await server.api.trace(experiment, 'why?')
+  await server.api.schedule('looked-at')
   const row = page.locator(`${id('trace-row')}[data-trace-id="${trace}"]`)
   await row.waitFor()
   assert.match(await row.textContent(), /error/)
@@ -335,6 +336,45 @@ test('a job is queued, its log grows while one looks, and it is cancelled and ru
   await until(() => page.locator(id('job-row')).count(), 0, 'it is gone')
 })
 
+test('a schedule shows its next times while one types, runs now, is switched off and deleted', async () => {
+  await open('/jobs/schedules')
+  await page.click(id('schedule-new'))
+  await page.fill(id('schedule-name'), 'nightly')
+  await page.fill(id('schedule-command'), 'echo hello')
+  await page.fill(id('schedule-zone'), 'Europe/Berlin')
+  await page.fill(id('schedule-cron'), '61 2 * * *')
+  await until(() => page.textContent(id('schedule-preview')).then((t) => t.includes('no cron expression')), true, 'why not')
+  await page.fill(id('schedule-cron'), '30 2 * * *')
+  await until(() => page.locator(id('schedule-time')).count(), 5, 'five times')
+  assert.match(await page.locator(id('schedule-time')).first().innerText(), /02:30:00/)
+  await page.check(id('schedule-policy-skip'))
+  await page.click(id('schedule-save'))
+  const detail = page.locator(id('schedule-detail'))
+  await detail.waitFor()
+  assert.match(await detail.innerText(), /Skip/)
+  await page.click(id('schedule-run'))
+  await until(() => page.locator(id('fire-row')).getAttribute('data-status'), 'SUCCESS', 'its job ended well')
+  await until(() => page.textContent(id('schedule-last')).then((t) => t.trim()), 'success', 'the list follows')
+  await page.click(id('schedule-toggle'))
+  await until(() => page.textContent(id('schedule-next')).then((t) => t.trim()), 'off', 'switched off')
+  await page.keyboard.press('e')
+  await page.waitForSelector(id('schedule-dialog'))
+  assert.equal(await page.inputValue(id('schedule-command')), 'echo hello')
+  assert.ok(await page.isChecked(id('schedule-policy-skip')))
+  await page.keyboard.press('Escape')
+  await page.waitForSelector(id('schedule-dialog'), { state: 'detached' })
+  await page.click(id('fire-job'))
+  await page.waitForSelector(id('job-detail'))
+  await page.click(id('job-delete'))
+  await page.click(id('confirm'))
+  await until(() => page.locator(id('job-row')).count(), 0, 'it is gone')
+  await page.click(id('jobs-tab-schedules'))
+  await page.click(id('schedule-row'))
+  await page.click(id('schedule-delete'))
+  await page.click(id('confirm'))
+  await until(() => page.locator(id('schedule-row')).count(), 0, 'it is gone')
+})
+
 test('an experiment is shared with a person', async () => {
   const experiment = await server.api.experiment('shared')
   await open(`/experiments/${experiment}`)
@@ -409,7 +449,7 @@ test('pages pass WCAG AA in both themes', async () => {
   const found = []
   const experiment = await server.api.experiment('looked-at')
   const trace = await server.api.trace(experiment, 'why?')
-  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', '/jobs', `/experiments/${experiment}/traces?trace=${trace}`]
+  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', '/jobs', '/jobs/schedules?schedule=looked-at', `/experiments/${experiment}/traces?trace=${trace}`]
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme })
     for (const route of routes) {

@@ -87,6 +87,12 @@ export const router = createRouter({
       meta: { title: 'Jobs' },
     },
     {
+      path: '/jobs/schedules',
+      name: 'schedules',
+      component: () => import('./features/schedules/SchedulesPage.vue'),
+      meta: { title: 'Schedules' },
+    },
+    {
       path: '/items',
       name: 'items',
       component: () => import('./features/items/ItemsPage.vue'),

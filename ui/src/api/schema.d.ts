@@ -1158,6 +1158,103 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the schedules, by name. */
+        get: operations["list_schedules"];
+        put?: never;
+        /** Makes a schedule. It needs a superuser, whose jobs its jobs are. */
+        post: operations["create_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what a timing means and its next times, or what is wrong with it, as one types it;
+         *     nothing is kept.
+         */
+        get: operations["preview_schedule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A schedule, by its id or its name. */
+        get: operations["get_schedule"];
+        put?: never;
+        post?: never;
+        /** Removes a schedule with its history; its jobs stay. */
+        delete: operations["delete_schedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a schedule, or switches it on or off. Times that pass while it is off are not
+         *     missed.
+         */
+        patch: operations["change_schedule"];
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the times at which a schedule fired, or should have, newest first; the last
+         *     thousand are remembered.
+         */
+        get: operations["schedule_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queues a schedule's job now; its times stay as they are. */
+        post: operations["run_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -1551,6 +1648,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/healthcheck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers `OK`, as Flower does. */
+        get: operations["healthcheck"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -1558,7 +1672,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows figures in Prometheus' text form. */
+        /** Shows figures in Prometheus' text form; those of jobs only to a superuser. */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -1679,6 +1793,24 @@ export interface components {
              * @enum {string}
              */
             action: "delete" | "restore";
+        };
+        /** @description What to change of a schedule; absent fields stay. */
+        ChangeSchedule: {
+            name?: string | null;
+            /** @description A cron expression; takes the place of `every`. */
+            cron?: string | null;
+            /** @description The IANA name of the time zone of `cron`. */
+            zone?: string | null;
+            /**
+             * Format: double
+             * @description Seconds between two times; takes the place of `cron`.
+             */
+            every?: number | null;
+            start?: components["schemas"]["Time"] | null;
+            /** @description `skip`, `once` or `all`. */
+            catch_up?: string | null;
+            job?: components["schemas"]["SubmitJob"] | null;
+            enabled?: boolean | null;
         };
         /** @description The outcome of a check. */
         CheckDone: {
@@ -1929,6 +2061,37 @@ export interface components {
             /** @description The character (0-based) where reading stopped. */
             position?: number | null;
         };
+        /** @description A time at which a schedule fired, or should have. */
+        Fire: {
+            /** @description The time that was due; the last of several. */
+            fire_at: components["schemas"]["Time"];
+            /** @description Somebody asked for it. */
+            by_hand: boolean;
+            /**
+             * @description `queued`; `alive`: the job with its unique key had not ended; `missed`: passed over, as
+             *     `catch_up` says; `refused`: the job could not be queued.
+             */
+            outcome: string;
+            /**
+             * Format: int32
+             * @description How many times it stands for.
+             */
+            times: number;
+            /** @description When it came to that. */
+            at: components["schemas"]["Time"];
+            /** @description The job. */
+            task_id?: string | null;
+            /** @description The job's state, while there is one. */
+            status?: string | null;
+            /** @description Why there is no job. */
+            message?: string | null;
+        };
+        /** @description A page of the times at which a schedule fired. */
+        FirePage: {
+            fires: components["schemas"]["Fire"][];
+            /** @description Absent on the last page. */
+            next_page_token?: string | null;
+        };
         /** @description What a user was given of a thing. */
         GrantBody: {
             email: string;
@@ -2050,6 +2213,8 @@ export interface components {
             parents: string[];
             /** @description MLflow runs that it made, newest first. */
             runs: string[];
+            /** @description The name of the schedule that queued it. */
+            schedule?: string | null;
         };
         /** @description What a job came to, and when. */
         JobEvent: {
@@ -2521,6 +2686,49 @@ export interface components {
          * @enum {string}
          */
         RunStatus: "RUNNING" | "SCHEDULED" | "FINISHED" | "FAILED" | "KILLED";
+        /** @description A schedule as it stands. */
+        Schedule: {
+            id: string;
+            name: string;
+            /** @description A cron expression; or `every`. */
+            cron?: string | null;
+            /** @description The time zone of `cron`. */
+            zone?: string | null;
+            /**
+             * Format: double
+             * @description Seconds between two times.
+             */
+            every?: number | null;
+            start?: components["schemas"]["Time"] | null;
+            /** @description When that is, in words. */
+            words: string;
+            /** @description `skip`, `once` or `all`. */
+            catch_up: string;
+            /** @description The job as it is queued each time. */
+            job: Record<string, never>;
+            enabled: boolean;
+            /** @description Why it does not fire, where nobody asked for that. */
+            reason?: string | null;
+            next_at?: components["schemas"]["Time"] | null;
+            last?: components["schemas"]["Fire"] | null;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        /** @description The schedules. */
+        ScheduleList: {
+            schedules: components["schemas"]["Schedule"][];
+        };
+        /** @description What a timing means, or why it means nothing. */
+        SchedulePreview: {
+            /** @description In words. */
+            words: string;
+            /** @description The next times. */
+            times: components["schemas"]["Time"][];
+            /** @description What is wrong with it. */
+            problem?: string | null;
+            /** @description What to do about that. */
+            hint?: string | null;
+        };
         /**
          * @description What a token allows; each includes those before it.
          * @enum {string}
@@ -2926,6 +3134,30 @@ export interface components {
             time_limit?: number | null;
             /** @description While a job with this key lives, queuing answers that one. */
             unique_key?: string | null;
+        };
+        /** @description A schedule to make. */
+        SubmitSchedule: {
+            /** @description One of its own. */
+            name: string;
+            /** @description Minute, hour, day, month, weekday, and seconds in front if there are six; or `every`. */
+            cron?: string | null;
+            /** @description The IANA name of the time zone of `cron`; the server's own when absent. */
+            zone?: string | null;
+            /**
+             * Format: double
+             * @description Seconds between two times, counted from `start`.
+             */
+            every?: number | null;
+            start?: components["schemas"]["Time"] | null;
+            /** @description What becomes of missed times: `skip`, `once` or `all`; `once` when absent. */
+            catch_up?: string | null;
+            /**
+             * @description The job that is queued each time, as `POST /api/v1/jobs` takes it, without `task_id`,
+             *     `eta` and a moment in `expires`: those are for one time.
+             */
+            job: components["schemas"]["SubmitJob"];
+            /** @description It fires; so when absent. */
+            enabled?: boolean | null;
         };
         /** @description Tasks that can be queued by name. */
         TaskList: {
@@ -5997,6 +6229,284 @@ export interface operations {
             };
         };
     };
+    list_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    create_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubmitSchedule"];
+            };
+        };
+        responses: {
+            /** @description Made, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    preview_schedule: {
+        parameters: {
+            query?: {
+                /** @description A cron expression; or `every`. */
+                cron?: string;
+                /** @description The time zone of `cron`; the server's own when absent. */
+                zone?: string;
+                /** @description Seconds between two times. */
+                every?: number;
+                /** @description A time from which `every` counts; now when absent. */
+                start?: string;
+                /** @description How many times to show, 5 when absent. */
+                count?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description From now on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePreview"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    get_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    delete_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    change_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeSchedule"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    schedule_history: {
+        parameters: {
+            query?: {
+                /** @description Times on a page, 100 when absent. */
+                max_results?: number;
+                /** @description Where the page starts. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FirePage"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    run_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job with its unique key has not ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     search: {
         parameters: {
             query?: {
@@ -6951,6 +7461,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    healthcheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
                 };
             };
         };

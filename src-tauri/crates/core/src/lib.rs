@@ -16,6 +16,7 @@ pub mod limits;
 pub mod name;
 pub mod permission;
 pub mod run_name;
+pub mod schedule;
 pub mod scorer;
 pub mod search;
 pub mod trace;
@@ -34,6 +35,7 @@ pub use job::{
     Verdict, Work,
 };
 pub use permission::{Grant, Permission, Resource};
+pub use schedule::{CatchUp, Fire, FireOutcome, NewSchedule, Schedule, Timing};
 pub use scorer::{OnlineScoringConfig, ScorerVersion};
 pub use trace::{
     Assessment, AssessmentError, AssessmentKind, Cost, Span, SpanStatus, SpanTotals, TokenUsage,

@@ -26,6 +26,7 @@ mod platform;
 mod registry;
 mod run;
 mod run_log;
+mod schedule;
 mod scorer;
 mod signed;
 mod span;
@@ -49,8 +50,8 @@ pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
     ItemLink, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
-    MigrationStatus, NewMail, QueryResult, Series, SessionInfo, TextHit, Topic, TrashItem,
-    TrashKind,
+    MigrationStatus, NewMail, QueryResult, Series, SessionInfo, Tallied, TalliedEvent, TextHit,
+    Topic, TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
@@ -66,6 +67,7 @@ pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
+pub use schedule::{Preview, ReadJob, ScheduleUpdate};
 pub use scorer::NewOnlineScoring;
 pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};

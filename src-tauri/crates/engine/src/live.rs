@@ -17,7 +17,7 @@ impl Engine {
         after: Cursor,
     ) -> Result<Changes> {
         match &topic {
-            Topic::Jobs if !actor.is_superuser => {
+            Topic::Jobs | Topic::Schedules if !actor.is_superuser => {
                 return Err(Error::denied("The user doesn't have enough privileges."));
             }
             Topic::JobLog(id) => drop(self.job(actor, id).await?),

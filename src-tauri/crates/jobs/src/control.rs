@@ -24,6 +24,7 @@ pub struct Controls {
 #[derive(Debug, Default)]
 struct Inner {
     bell: Notify,
+    schedules: Notify,
     cords: Mutex<HashMap<String, watch::Sender<Stop>>>,
 }
 
@@ -31,6 +32,15 @@ impl Controls {
     /// Something may be claimed now. A ring that nobody waits for is kept.
     pub fn ring(&self) {
         self.inner.bell.notify_one();
+    }
+
+    /// What schedules do, or when, is different now. A word that nobody waits for is kept.
+    pub fn reschedule(&self) {
+        self.inner.schedules.notify_one();
+    }
+
+    pub(crate) async fn rescheduled(&self) {
+        self.inner.schedules.notified().await;
     }
 
     /// Ends a job that runs here.

@@ -170,6 +170,7 @@ impl HostOptions {
             supervisor,
             log_bytes: self.jobs_log_bytes,
             grace: self.jobs_grace,
+            read_job: crate::api::jobs::read_job,
         })
     }
 

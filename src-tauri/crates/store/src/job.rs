@@ -144,6 +144,32 @@ impl View<'_> {
         max_results: usize,
         token: Option<&str>,
     ) -> StoreResult<SearchPage<Job>> {
+        let page = self.job_rows(which, max_results, token)?;
+        Ok(SearchPage {
+            items: page.items.into_iter().map(|found| found.job).collect(),
+            next_page_token: page.next_page_token,
+        })
+    }
+
+    /// The newest jobs, at most `most`, each with its transitions.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn jobs_with_events(
+        &self,
+        which: &JobQuery,
+        most: usize,
+    ) -> StoreResult<Vec<(Job, Vec<JobEvent>)>> {
+        let rows = self.job_rows(which, most, None)?.items;
+        rows.into_iter().map(|found| Ok((found.job, self.job_events(found.row)?))).collect()
+    }
+
+    fn job_rows(
+        &self,
+        which: &JobQuery,
+        max_results: usize,
+        token: Option<&str>,
+    ) -> StoreResult<SearchPage<JobRow>> {
         let mut filter = vec![Sql::new("1")];
         if !which.states.is_empty() {
             let marks = vec!["?"; which.states.len()].join(", ");
@@ -164,11 +190,7 @@ impl View<'_> {
             terms: vec![Term::new("j.id", true)],
         };
         let question = query::fingerprint(&("jobs", which));
-        let page = self.page(&[select], question, token, max_results, &read)?;
-        Ok(SearchPage {
-            items: page.items.into_iter().map(|found| found.job).collect(),
-            next_page_token: page.next_page_token,
-        })
+        self.page(&[select], question, token, max_results, &read)
     }
 
     /// The attempts at a job, in order.

@@ -1,6 +1,6 @@
 //! `branchline jobs`.
 
-mod submit;
+pub(super) mod submit;
 
 use crate::args::{Control, Globals, Inspect, Jobs, JobsAction, Queue};
 use crate::backend::Backend;
@@ -52,7 +52,7 @@ async fn act(backend: &Backend, action: JobsAction, output: &Output) -> Done {
     Ok(OK)
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -61,7 +61,7 @@ fn text(value: &Value) -> String {
 }
 
 /// What a job does, in a line.
-fn doing(job: &Value) -> String {
+pub(super) fn doing(job: &Value) -> String {
     match job["command"].as_array() {
         Some(parts) => parts.iter().map(text).collect::<Vec<_>>().join(" "),
         None => format!("{}{}", text(&job["name"]), text(&job["args"])),

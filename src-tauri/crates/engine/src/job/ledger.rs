@@ -3,12 +3,15 @@
 use super::builtin;
 use crate::Engine;
 use crate::credential::{Hash, random_secret, sha256};
+use crate::schedule::ReadJob;
 use branchline_core::event::EventKind;
 use branchline_core::job::JOB_TAG;
 use branchline_core::{
     Actor, AttemptEnd, Error, Job, Outcome, Result, RunId, RunStatus, Scope, User, new_uuid,
 };
-use branchline_jobs::{Claimed, JobLedger, Launch, Options, dispatch, policy};
+use branchline_jobs::{
+    Claimed, JobLedger, Launch, Options, ScheduleLedger, dispatch, keep_schedules, policy,
+};
 use branchline_store::{Class, JobRow, StoreResult, WriteTx};
 use serde_json::json;
 use std::collections::HashMap;
@@ -16,6 +19,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What running jobs needs to know of the program around it.
 #[derive(Debug, Clone)]
@@ -28,6 +32,8 @@ pub struct JobsHost {
     pub log_bytes: u64,
     /// How long a process that was asked to end may take.
     pub grace: Duration,
+    /// How the job of a schedule is read.
+    pub read_job: ReadJob,
 }
 
 /// A job's credential outlives no job that anybody waits for.
@@ -76,6 +82,18 @@ const PASSED_ON: [&str; 40] = [
     "PROGRAMDATA",
 ];
 
+/// The place where what keeps schedules finds them.
+struct FiringSchedules {
+    engine: Engine,
+    read_job: ReadJob,
+}
+
+impl ScheduleLedger for FiringSchedules {
+    async fn fire(&self) -> Result<Option<i64>> {
+        self.engine.fire_schedules(self.read_job).await
+    }
+}
+
 /// The place where the dispatcher finds jobs.
 #[derive(Clone)]
 pub(super) struct Ledger {
@@ -99,13 +117,22 @@ impl Engine {
             log_bytes: host.log_bytes,
             grace: host.grace,
         };
+        let read_job = host.read_job;
         let ledger = Ledger {
             engine: self.clone(),
             owner: self.owner_actor().await?,
             host: Arc::new(host),
             issued: Arc::default(),
         };
-        dispatch(ledger, self.inner.jobs.clone(), options, stop).await;
+        let schedules = FiringSchedules { engine: self.clone(), read_job };
+        let ended = CancellationToken::new();
+        let controls = self.inner.jobs.clone();
+        let keeping = keep_schedules(schedules, controls.clone(), ended.cancelled());
+        let dispatching = async {
+            let _ended = ended.clone().drop_guard();
+            stop.await;
+        };
+        tokio::join!(keeping, dispatch(ledger, controls, options, dispatching));
         Ok(())
     }
 

@@ -43,6 +43,17 @@ pub struct JobSearch {
     pub page_token: Option<String>,
 }
 
+impl JobSearch {
+    fn query(&self) -> JobQuery {
+        JobQuery {
+            states: self.states.iter().map(|state| state.as_str()).collect(),
+            queue: self.queue.clone(),
+            name: self.name.clone(),
+            root: self.root.clone(),
+        }
+    }
+}
+
 /// A job with what belongs to it.
 #[derive(Debug, Clone)]
 pub struct JobDetail {
@@ -58,6 +69,8 @@ pub struct JobDetail {
     pub children: Vec<String>,
     /// MLflow runs that it made, newest first.
     pub runs: Vec<String>,
+    /// The name of the schedule that queued it.
+    pub schedule: Option<String>,
 }
 
 /// A job that was asked for.
@@ -88,7 +101,7 @@ fn check_json(new: &NewJob) -> Result<()> {
 }
 
 /// A job may be asked for.
-fn check(new: &NewJob) -> Result<()> {
+pub(crate) fn check(new: &NewJob) -> Result<()> {
     new.check()?;
     check_json(new)?;
     if new.work.command.is_empty() && !builtin::is_known(&new.work.name) {
@@ -116,6 +129,7 @@ fn detail(view: &View<'_>, found: JobRow) -> StoreResult<JobDetail> {
         attempts: view.attempts(found.row)?,
         events: view.job_events(found.row)?,
         runs: view.runs_of_job(&found.job)?,
+        schedule: view.schedule_of_job(&found.job.task_id)?,
         parents,
         children,
         job: found.job,
@@ -189,16 +203,28 @@ impl Engine {
             return Err(Error::denied("The user doesn't have enough privileges."));
         }
         check_max_results(search.max_results, MAX_RESULTS)?;
-        let which = JobQuery {
-            states: search.states.iter().map(|state| state.as_str()).collect(),
-            queue: search.queue,
-            name: search.name,
-            root: search.root,
-        };
+        let which = search.query();
         self.read(actor, move |view| {
             Ok(page(view.jobs(&which, search.max_results, search.page_token.as_deref())?))
         })
         .await
+    }
+
+    /// The newest jobs, at most `most`, each with its transitions.
+    ///
+    /// # Errors
+    /// The actor is no superuser.
+    pub async fn jobs_with_events(
+        &self,
+        actor: &Actor,
+        search: JobSearch,
+        most: usize,
+    ) -> Result<Vec<(Job, Vec<JobEvent>)>> {
+        if !actor.is_superuser {
+            return Err(Error::denied("The user doesn't have enough privileges."));
+        }
+        let which = search.query();
+        self.read(actor, move |view| view.jobs_with_events(&which, most)).await
     }
 
     /// Cancels a job: one that waits never starts, one that runs is ended. Again is fine.

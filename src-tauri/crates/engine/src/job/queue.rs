@@ -1,9 +1,10 @@
 //! Queues, rates and numbers.
 
 use crate::{Engine, permit};
+use branchline_core::event::Cursor;
 use branchline_core::job::check_queue_name;
 use branchline_core::{Actor, Error, Queue, Result};
-use branchline_store::JobStats;
+use branchline_store::{JobStats, Tallied};
 
 /// Jobs of a queue that run at a time at most.
 const MOST: u32 = 256;
@@ -121,6 +122,16 @@ impl Engine {
     pub async fn job_rates(&self, actor: &Actor) -> Result<Vec<(String, i64)>> {
         may_look(actor)?;
         self.read(actor, |view| view.job_rates()).await
+    }
+
+    /// What happened to jobs after a place in the change log, and where to go on.
+    ///
+    /// # Errors
+    /// The actor is no superuser.
+    pub async fn tally_jobs(&self, actor: &Actor, after: Cursor) -> Result<Tallied> {
+        may_look(actor)?;
+        let epoch = self.inner.store.identity().epoch;
+        self.read(actor, move |view| view.tally_jobs(after, epoch)).await
     }
 
     /// Numbers of jobs.

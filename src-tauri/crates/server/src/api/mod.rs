@@ -6,9 +6,9 @@ mod artifacts;
 mod connect;
 mod database;
 mod experiments;
-mod extract;
+pub(crate) mod extract;
 mod filter;
-mod jobs;
+pub(crate) mod jobs;
 mod logged_models;
 mod logs;
 mod me;
@@ -16,8 +16,10 @@ mod metrics;
 mod models;
 pub(crate) mod monitor;
 mod preferences;
+mod prometheus;
 mod queues;
 mod runs;
+mod schedules;
 mod search;
 pub(crate) mod server;
 mod session;
@@ -104,6 +106,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(trash::routes())
         .merge(jobs::routes())
         .merge(queues::routes())
+        .merge(schedules::routes())
         .merge(filter::routes())
         .merge(database::routes())
         .merge(logs::routes())

@@ -391,6 +391,8 @@ pub(in crate::api) struct DetailBody {
     parents: Vec<String>,
     /// MLflow runs that it made, newest first.
     runs: Vec<String>,
+    /// The name of the schedule that queued it.
+    schedule: Option<String>,
 }
 
 impl From<JobDetail> for DetailBody {
@@ -403,6 +405,7 @@ impl From<JobDetail> for DetailBody {
             events: detail.events.into_iter().map(Into::into).collect(),
             parents: detail.parents,
             runs: detail.runs,
+            schedule: detail.schedule,
         }
     }
 }

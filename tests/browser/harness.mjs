@@ -90,15 +90,6 @@ function mlflowApi(url, token) {
       if (!answer.ok) throw new Error(`traces: ${answer.status} ${await answer.text()}`)
       return `tr-${traceId}`
     },
-    /** A schedule that never fires while a test runs. */
-    async schedule(name) {
-      const answer = await fetch(`${url}/api/v1/schedules`, {
-        method: 'POST',
-        headers: { authorization, 'content-type': 'application/json' },
-        body: JSON.stringify({ name, cron: '0 2 29 2 *', zone: 'UTC', job: { task: 'branchline.noop' } }),
-      })
-      if (!answer.ok) throw new Error(`${name}: ${answer.status} ${await answer.text()}`)
-    },
     async artifact(experiment_id, run_id, path, body) {
       const place = `${experiment_id}/${run_id}/artifacts/${path}`
       const answer = await fetch(`${url}/api/2.0/mlflow-artifacts/artifacts/${place}`, {

@@ -177,3 +177,32 @@ def test_f9_flower_is_for_superusers(administer: Callable[..., Server]) -> None:
         assert kim.get(f"/flower/api/{path}").status_code == 403, path
     assert Server("branchline", server.url, None).get("/flower/api/tasks").status_code == 401
     assert "flower_events_total" not in kim.get("/metrics").text
+
+
+def test_f1_the_numbers_of_the_monitor(administer: Callable[..., Server]) -> None:
+    server = administer()
+    for number in range(4):
+        ended(server, run_task(server, str(number)))
+    ended(server, submit(server, task="app.worker.run_task"))
+    stats = ok(server, "GET", "/api/v1/jobs/stats")["states"]
+    assert (stats["SUCCESS"], stats["FAILURE"], stats["STARTED"]) == (4, 1, 0)
+    history = ok(server, "GET", "/api/v1/jobs/history?minutes=60")
+    assert len(history["times"]) == 60 and history["period_ms"] == 60_000
+    assert (sum(history["succeeded"]), sum(history["failed"]), sum(history["retried"])) == (4, 1, 0)
+    last = max(index for index, count in enumerate(history["succeeded"]) if count)
+    assert history["wait_ms"][last] >= 0 and history["longest_wait_ms"][last] >= history["wait_ms"][last]
+    assert history["wait_ms"][0] is None
+    assert server.get("/api/v1/jobs/history?minutes=0").status_code == 400
+
+
+def test_what_a_running_job_uses_is_looked_up(administer: Callable[..., Server]) -> None:
+    server = administer()
+    code = "import subprocess,sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True)\\nwhile True: pass'])"
+    task_id = python(server, code)
+    usage = lambda: ok(server, "GET", f"/api/v1/jobs/{task_id}/usage")  # noqa: E731
+    harness.wait_until(lambda: (usage()["cpu_ms"] or 0) > 200, 30, "processor time of the tree")
+    now = usage()
+    assert now["processes"] == 2 and now["memory_bytes"] > 1_000_000
+    ok(server, "POST", f"/api/v1/jobs/{task_id}/cancel")
+    ended(server, task_id)
+    assert usage()["cpu_ms"] is None

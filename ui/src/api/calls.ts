@@ -77,8 +77,21 @@ export const grant = (body: {
 }) => unwrap(client.PUT('/api/v1/permissions', { body }))
 export const revokeGrant = (query: { email: string; resource_type: string; resource_id: string }) =>
   unwrap(client.DELETE('/api/v1/permissions', { params: { query } }))
-export const jobs = (query: { state?: string[]; page_token?: string }) =>
-  unwrap(client.GET('/api/v1/jobs', { params: { query } }))
+export const jobStats = () => unwrap(client.GET('/api/v1/jobs/stats'))
+export const jobHistory = (minutes: number) =>
+  unwrap(client.GET('/api/v1/jobs/history', { params: { query: { minutes } } }))
+export const jobUsage = (id: string) => unwrap(client.GET('/api/v1/jobs/{id}/usage', by(id)))
+export const jobRates = () => unwrap(client.GET('/api/v1/job-rates'))
+export const setJobRate = (task: string, rate: string | null) =>
+  unwrap(client.PUT('/api/v1/job-rates/{task}', { params: { path: { task } }, body: { rate } }))
+export const purgeQueue = (name: string) =>
+  unwrap(client.POST('/api/v1/queues/{name}/purge', { params: { path: { name } } }))
+export const jobs = (query: {
+  state?: string[]
+  filter?: string
+  max_results?: number
+  page_token?: string
+}) => unwrap(client.GET('/api/v1/jobs', { params: { query } }))
 export const job = (id: string) => unwrap(client.GET('/api/v1/jobs/{id}', by(id)))
 export const submitJob = (body: Partial<NewJob>) =>
   unwrap(client.POST('/api/v1/jobs', { body: body as NewJob }))

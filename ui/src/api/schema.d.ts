@@ -318,6 +318,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What jobs that ended lately came to, over time. */
+        get: operations["job_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/stats": {
         parameters: {
             query?: never;
@@ -435,6 +452,23 @@ export interface paths {
         put?: never;
         /** Queues an ended job again. */
         post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the processes of a running job use at this moment; nothing is kept of it. */
+        get: operations["job_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2108,7 +2142,8 @@ export interface components {
         };
         /**
          * @description A part of a graph: a job, or parts that run one after the other (`chain`), at once
-         *     (`group`), or at once with one after all of them (`chord` and `body`).
+         *     (`group`), or at once with one after all of them (`chord` and `body`); or a job many times
+         *     with other arguments (`map`, `starmap`, and chunks as `map` with a `size`), at once.
          */
         GraphBody: {
             chain: components["schemas"]["GraphBody"][];
@@ -2117,6 +2152,13 @@ export interface components {
         } | {
             chord: components["schemas"]["GraphBody"][];
             body: components["schemas"]["GraphBody"];
+        } | {
+            starmap: components["schemas"]["SubmitJob"];
+            over: unknown[][];
+        } | {
+            map: components["schemas"]["SubmitJob"];
+            over: unknown[];
+            size?: number | null;
         } | {
             job: components["schemas"]["SubmitJob"];
             /** @description Run if the job fails. */
@@ -2221,6 +2263,30 @@ export interface components {
             state: string;
             at: components["schemas"]["Time"];
         };
+        /** @description What jobs came to, in sixty stretches of time; one number of each list for each. */
+        JobHistory: {
+            /**
+             * Format: int64
+             * @description Milliseconds of a stretch.
+             */
+            period_ms: number;
+            /** @description Their starts, milliseconds UTC. */
+            times: number[];
+            /** @description Jobs that ended well. */
+            succeeded: number[];
+            /** @description Jobs that failed for good. */
+            failed: number[];
+            /** @description Jobs that were cancelled or expired. */
+            revoked: number[];
+            /** @description Attempts of these jobs that were tried again. */
+            retried: number[];
+            /** @description How long they waited from when they were due, milliseconds: the mean. */
+            wait_ms: (number | null)[];
+            /** @description And the longest. */
+            longest_wait_ms: (number | null)[];
+            /** @description How long they ran, milliseconds: the mean. */
+            run_ms: (number | null)[];
+        };
         /** @description A part of a job's log. */
         JobLog: {
             /** @description What is no text is replaced. */
@@ -2255,6 +2321,21 @@ export interface components {
              * @description Attempts that were tried again.
              */
             retried: number;
+        };
+        /** @description What the processes of a running job use now. */
+        JobUsage: {
+            at: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Processor time since the start, milliseconds; nothing when it does not run.
+             */
+            cpu_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Memory that they hold.
+             */
+            memory_bytes?: number | null;
+            processes?: number | null;
         };
         /** @description Lines of the log. */
         LogLines: {
@@ -3087,7 +3168,7 @@ export interface components {
             };
             /** @description Queuing the same id again answers the job that is there. */
             task_id?: string | null;
-            /** @description `main-queue` when absent. */
+            /** @description When absent the one that `jobs.routes` says, or `main-queue`. */
             queue?: string | null;
             /**
              * Format: int32
@@ -4114,6 +4195,11 @@ export interface operations {
                 task?: string;
                 /** @description Only jobs of this graph. */
                 root?: string;
+                /**
+                 * @description Only jobs with these words in name, command or id; `state:`, `name:`, `args:`, `kwargs:`,
+                 *     `result:`, `queue:` and `id:` say where a word has to be.
+                 */
+                filter?: string;
                 /** @description Jobs on a page, 100 when absent. */
                 max_results?: number;
                 /** @description Where the page starts. */
@@ -4207,6 +4293,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QueuedGraph"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    job_history: {
+        parameters: {
+            query?: {
+                /** @description Minutes to look back over, 1 to 43200; 60 when absent. */
+                minutes?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Up to now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobHistory"];
                 };
             };
             /** @description What went wrong, and what to do about it. */
@@ -4465,6 +4583,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description What went wrong, and what to do about it. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    job_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobUsage"];
                 };
             };
             /** @description What went wrong, and what to do about it. */

@@ -12,6 +12,7 @@ pub mod event;
 pub mod failpoint;
 pub mod id;
 pub mod job;
+pub mod job_filter;
 pub mod limits;
 pub mod name;
 pub mod permission;
@@ -31,8 +32,8 @@ pub use evaluation::{
 };
 pub use id::*;
 pub use job::{
-    Attempt, AttemptEnd, Job, JobEvent, JobOptions, JobState, NewJob, Outcome, Queue, RetryPolicy,
-    Verdict, Work,
+    Attempt, AttemptEnd, Job, JobEvent, JobOptions, JobRoute, JobState, NewJob, Outcome, Queue,
+    RetryPolicy, Verdict, Work,
 };
 pub use permission::{Grant, Permission, Resource};
 pub use schedule::{CatchUp, Fire, FireOutcome, NewSchedule, Schedule, Timing};

@@ -3,15 +3,16 @@
 //! fires twice and none is lost.
 
 use crate::experiment::{check_max_results, page};
-use crate::job::check;
+use crate::job::{check, route};
 use crate::{Engine, Queued, actor, permit};
 use branchline_core::schedule::{check_schedule_name, judge};
 use branchline_core::{
-    Actor, CatchUp, Error, Fire, FireOutcome, NewJob, NewSchedule, Page, Result, Schedule, Scope,
-    Timing,
+    Actor, CatchUp, Error, Fire, FireOutcome, JobRoute, NewJob, NewSchedule, Page, Result,
+    Schedule, Scope, Timing,
 };
 use branchline_jobs::Rhythm;
 use branchline_store::{Place, ScheduleRow, StoreError, StoreResult, WriteTx};
+use std::sync::Arc;
 
 /// How the job that a schedule keeps as it was asked for is read, at a moment.
 pub type ReadJob = fn(&str, i64) -> Result<NewJob>;
@@ -63,9 +64,19 @@ fn first_after(timing: &Timing, now: i64) -> Result<i64> {
     })
 }
 
-/// A job that can be queued any number of times.
-fn check_job(job: &str, now: i64, read_job: ReadJob) -> Result<()> {
-    check(&read_job(job, now)?)
+/// A schedule's job as it is queued at a moment.
+fn job_now(job: &str, now: i64, how: &Reading) -> Result<NewJob> {
+    let mut new = (how.read_job)(job, now)?;
+    route(&how.routes, &mut new);
+    check(&new)?;
+    Ok(new)
+}
+
+/// How the job of a schedule becomes one to queue.
+#[derive(Clone)]
+struct Reading {
+    read_job: ReadJob,
+    routes: Arc<[JobRoute]>,
 }
 
 impl Engine {
@@ -141,7 +152,7 @@ impl Engine {
         permit::require_superuser(actor)?;
         check_schedule_name(&new.name)?;
         let now = self.now();
-        check_job(&new.job, now, read_job)?;
+        job_now(&new.job, now, &self.reading(read_job))?;
         let next_at = first_after(&new.timing, now)?;
         let made = self
             .durably(actor, move |tx, actor| {
@@ -171,7 +182,9 @@ impl Engine {
         permit::require_superuser(actor)?;
         update.name.as_deref().map_or(Ok(()), check_schedule_name)?;
         let now = self.now();
-        update.job.as_deref().map_or(Ok(()), |job| check_job(job, now, read_job))?;
+        if let Some(job) = &update.job {
+            job_now(job, now, &self.reading(read_job))?;
+        }
         let key = key.to_owned();
         let changed = self
             .durably(actor, move |tx, actor| {
@@ -213,13 +226,12 @@ impl Engine {
         read_job: ReadJob,
     ) -> Result<Queued> {
         permit::require_superuser(actor)?;
-        let key = key.to_owned();
+        let (key, how) = (key.to_owned(), self.reading(read_job));
         let queued = self
             .durably(actor, move |tx, actor| {
                 let found = tx.schedule(&key)?;
                 let now = tx.now();
-                let new = read_job(&found.schedule.what.job, now)?;
-                check(&new)?;
+                let new = job_now(&found.schedule.what.job, now, &how)?;
                 let queued = tx.enqueue_job(actor, &new, &Place::default())?;
                 let outcome = match queued.existed {
                     true => FireOutcome::Alive,
@@ -243,21 +255,29 @@ impl Engine {
     /// The database's; what was not fired is fired by the next call.
     pub async fn fire_schedules(&self, read_job: ReadJob) -> Result<Option<i64>> {
         let owner = self.owner_actor().await?;
+        let how = self.reading(read_job);
         loop {
             let now = self.now();
             let (is_due, next_at) = self.read(&owner, move |view| view.schedules_at(now)).await?;
             if !is_due {
                 return Ok(next_at);
             }
+            let how = how.clone();
             self.durably(&owner, move |tx, owner| {
                 for (schedule, set_back) in tx.due_schedules(AT_ONCE)? {
-                    fire_due(tx, owner, &schedule, set_back, read_job)?;
+                    fire_due(tx, owner, &schedule, set_back, &how)?;
                 }
                 Ok(())
             })
             .await?;
             self.inner.jobs.ring();
         }
+    }
+}
+
+impl Engine {
+    fn reading(&self, read_job: ReadJob) -> Reading {
+        Reading { read_job, routes: self.job_routes() }
     }
 }
 
@@ -314,7 +334,7 @@ fn fire_due(
     owner: &Actor,
     found: &ScheduleRow,
     set_back: bool,
-    read_job: ReadJob,
+    how: &Reading,
 ) -> StoreResult<()> {
     let (schedule, now) = (&found.schedule, tx.now());
     let rhythm = Rhythm::read(&schedule.what.timing)?;
@@ -333,7 +353,7 @@ fn fire_due(
         for at in due.fire {
             // It has fired before the clock was set back.
             if !tx.has_fired(found.row, at)? {
-                let fire = fire_one(tx, &who, schedule, at, read_job)?;
+                let fire = fire_one(tx, &who, schedule, at, how)?;
                 tx.note_fire(found.row, &fire)?;
             }
         }
@@ -346,14 +366,13 @@ fn fire_one(
     who: &Actor,
     schedule: &Schedule,
     at: i64,
-    read_job: ReadJob,
+    how: &Reading,
 ) -> StoreResult<Fire> {
     let refused = |error: Error| Fire {
         message: Some(error.message),
         ..came_to(FireOutcome::Refused, at, None)
     };
-    let new = read_job(&schedule.what.job, tx.now()).and_then(|new| check(&new).map(|()| new));
-    let new = match new {
+    let new = match job_now(&schedule.what.job, tx.now(), how) {
         Ok(new) => new,
         Err(error) => return Ok(refused(error)),
     };

@@ -12,9 +12,11 @@ mod process;
 mod schedule;
 pub mod supervisor;
 mod timing;
+mod usage;
 
 pub use control::Controls;
 pub use dispatch::{Options, dispatch};
 pub use ledger::{Claimed, JobLedger, Launch};
 pub use schedule::{ScheduleLedger, keep_schedules};
 pub use timing::Rhythm;
+pub use usage::Usage;

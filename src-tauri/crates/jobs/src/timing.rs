@@ -96,7 +96,9 @@ impl Rhythm {
     /// What it means, in English.
     pub fn words(&self) -> String {
         match &self.0 {
-            Kind::Cron { cron, zone, .. } => format!("{} ({zone})", cron.describe()),
+            Kind::Cron { cron, zone, .. } => {
+                format!("{} ({zone})", cron.describe().trim_end_matches('.'))
+            }
             Kind::Every { interval, .. } => {
                 const UNITS: [(i64, &str); 4] = [
                     (86_400_000, "day"),
@@ -305,6 +307,6 @@ mod tests {
     #[test]
     fn a_cron_expression_is_told_in_words() {
         let words = cron("30 2 * * 1-5", "Europe/Berlin").words();
-        assert!(words.ends_with("(Europe/Berlin)"), "{words}");
+        assert!(words.ends_with(" (Europe/Berlin)") && !words.contains(". ("), "{words}");
     }
 }

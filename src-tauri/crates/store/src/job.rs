@@ -3,6 +3,7 @@
 use crate::error::StoreResult;
 use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::View;
+use branchline_core::job_filter::{JobField, JobTerm};
 use branchline_core::{
     Attempt, Error, Job, JobEvent, JobOptions, JobState, Queue, RetryPolicy, Work,
 };
@@ -30,6 +31,8 @@ pub struct JobQuery {
     pub name: Option<String>,
     /// Of this graph.
     pub root: Option<String>,
+    /// And all of these hold.
+    pub terms: Vec<JobTerm>,
 }
 
 /// Numbers of jobs.
@@ -105,6 +108,26 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<JobRow> {
         created_by: row.get(36)?,
     };
     Ok(JobRow { row: row.get(0)?, job })
+}
+
+/// What a term asks of a job's row. Texts are found in any case.
+fn condition(term: &JobTerm) -> Sql {
+    let columns: &[&str] = match term.field {
+        JobField::State => return Sql::with("j.state = ?", [Value::Text(term.text.clone())]),
+        JobField::Queue => return Sql::with("q.name = ?", [Value::Text(term.text.clone())]),
+        JobField::Any => &["j.name", "coalesce(j.command, '')", "j.task_id"],
+        JobField::Name => &["j.name"],
+        JobField::Args => &["j.args", "coalesce(j.command, '')"],
+        JobField::Kwargs => &["j.kwargs"],
+        JobField::Result => {
+            &["coalesce(j.result, '')", "coalesce(j.exception || ' ' || j.message, '')"]
+        }
+        JobField::Id => &["j.task_id"],
+    };
+    let found = columns.iter().map(|column| format!("instr(lower({column}), ?) > 0"));
+    let found = found.collect::<Vec<_>>().join(" OR ");
+    let text = Value::Text(term.text.to_lowercase());
+    Sql::with(format!("({found})"), vec![text; columns.len()])
 }
 
 fn unknown(task_id: &str) -> Error {
@@ -183,6 +206,7 @@ impl View<'_> {
                 filter.push(Sql::with(format!("{column} = ?"), [Value::Text(value.clone())]));
             }
         }
+        filter.extend(which.terms.iter().map(condition));
         let select = Select {
             columns: COLUMNS,
             source: Sql::new(SOURCE),

@@ -23,6 +23,7 @@ mod grant;
 mod item;
 mod job;
 mod job_claim;
+mod job_monitor;
 mod job_tally;
 mod job_write;
 mod leftover;
@@ -69,6 +70,7 @@ pub use experiment::{ExperimentKeys, ExperimentOverview, ExperimentRow, NewExper
 pub use item::{Item, ItemLink, LinkKind};
 pub use job::{JobQuery, JobRow, JobStats};
 pub use job_claim::Claims;
+pub use job_monitor::JobPeriod;
 pub use job_tally::{Tallied, TalliedEvent};
 pub use job_write::{Enqueued, Place};
 pub use leftover::Leftover;

@@ -1,6 +1,6 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/vue-query'
 import { useThrottleFn } from '@vueuse/core'
-import { computed } from 'vue'
+import { computed, nextTick } from 'vue'
 import * as api from '@/api/calls'
 import { keys } from '@/api/keys'
 import { queryClient } from '@/api/query'
@@ -27,7 +27,7 @@ export function useSchedules() {
 }
 
 /** The times of one schedule, newest first. */
-export const useHistory = (id: () => string) =>
+export const useHistory = (id: () => string, wanted: () => boolean) =>
   useInfiniteQuery({
     queryKey: computed(() => [...keys.schedules, 'history', id()]),
     initialPageParam: '',
@@ -35,6 +35,7 @@ export const useHistory = (id: () => string) =>
       api.scheduleHistory(id(), pageParam ? { page_token: pageParam } : {}),
     getNextPageParam: (page) => page.next_page_token ?? undefined,
     placeholderData: keepPreviousData,
+    enabled: computed(wanted),
   })
 
 /** The parts of a job as it is asked for that a form and a list show. */
@@ -69,8 +70,8 @@ export const runNow = (schedule: Schedule) =>
     await refreshSchedules()
   })
 
-/** `gone` is called before anything is read again: who shows it would ask for it. */
-export async function deleteSchedule(schedule: Schedule, gone: () => void): Promise<void> {
+/** `leave` is called before it goes: who shows it would ask for what is not there. */
+export async function deleteSchedule(schedule: Schedule, leave: () => void): Promise<void> {
   const yes = await ask({
     title: 'Delete this schedule?',
     body: 'It fires no more and its history goes. The jobs that it queued stay. This cannot be undone.',
@@ -80,8 +81,9 @@ export async function deleteSchedule(schedule: Schedule, gone: () => void): Prom
   })
   if (!yes) return
   await attempt('Could not delete the schedule', async () => {
+    leave()
+    await nextTick()
     await api.deleteSchedule(schedule.id)
-    gone()
     await refreshSchedules()
   })
 }

@@ -1,6 +1,7 @@
 //! Running jobs: the engine as the place where the dispatcher finds them.
 
 use super::builtin;
+use super::monitor::JobRetention;
 use crate::Engine;
 use crate::credential::{Hash, random_secret, sha256};
 use crate::schedule::ReadJob;
@@ -19,6 +20,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// What running jobs needs to know of the program around it.
@@ -34,8 +36,14 @@ pub struct JobsHost {
     pub grace: Duration,
     /// How the job of a schedule is read.
     pub read_job: ReadJob,
+    /// How many ended jobs are remembered.
+    pub retention: JobRetention,
 }
 
+/// How often it is looked whether jobs are too old.
+const LOOK_BACK: Duration = Duration::from_secs(3600);
+/// How long ends of jobs are gathered before it is looked whether they are too many.
+const GATHER: Duration = Duration::from_secs(1);
 /// A job's credential outlives no job that anybody waits for.
 const TOKEN_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Variables that a job gets from our own environment. What is not here may be a secret.
@@ -100,6 +108,8 @@ pub(super) struct Ledger {
     pub(super) engine: Engine,
     pub(super) owner: Actor,
     host: Arc<JobsHost>,
+    /// Somebody looks whether jobs are too many.
+    job_ended: Arc<Notify>,
     /// Credentials of what runs, so that each is forgotten with its job.
     issued: Arc<Mutex<HashMap<String, Hash>>>,
 }
@@ -117,12 +127,14 @@ impl Engine {
             log_bytes: host.log_bytes,
             grace: host.grace,
         };
-        let read_job = host.read_job;
+        let (read_job, retention) = (host.read_job, host.retention);
+        let job_ended = Arc::new(Notify::new());
         let ledger = Ledger {
             engine: self.clone(),
             owner: self.owner_actor().await?,
             host: Arc::new(host),
             issued: Arc::default(),
+            job_ended: Arc::clone(&job_ended),
         };
         let schedules = FiringSchedules { engine: self.clone(), read_job };
         let ended = CancellationToken::new();
@@ -132,8 +144,42 @@ impl Engine {
             let _ended = ended.clone().drop_guard();
             stop.await;
         };
-        tokio::join!(keeping, dispatch(ledger, controls, options, dispatching));
+        let forgetting = self.forget_while_running(retention, &job_ended, ended.cancelled());
+        tokio::join!(keeping, forgetting, dispatch(ledger, controls, options, dispatching));
         Ok(())
+    }
+
+    /// Forgets old jobs at the start, after some have ended, and once an hour, until `stop`.
+    async fn forget_while_running(
+        &self,
+        keep: JobRetention,
+        job_ended: &Notify,
+        stop: impl Future<Output = ()>,
+    ) {
+        tokio::pin!(stop);
+        loop {
+            let forgotten = async {
+                let owner = self.owner_actor().await?;
+                self.forget_old_jobs(&owner, keep).await
+            };
+            match forgotten.await {
+                Ok(0) => {}
+                Ok(jobs) => tracing::debug!(jobs, "forgot the oldest jobs"),
+                Err(error) => tracing::warn!(%error, "old jobs could not be forgotten"),
+            }
+            let next = async {
+                tokio::select! {
+                    () = job_ended.notified() => {}
+                    () = tokio::time::sleep(LOOK_BACK) => {}
+                }
+                // Those that end together are looked at together.
+                tokio::time::sleep(GATHER).await;
+            };
+            tokio::select! {
+                () = &mut stop => return,
+                () = next => {}
+            }
+        }
     }
 
     /// Does with jobs of other workers what they ask for; the one that calls owns the
@@ -323,6 +369,7 @@ impl JobLedger for Ledger {
         }
         drop(issued);
         self.engine.inner.jobs.ring();
+        self.job_ended.notify_one();
         Ok(())
     }
 }

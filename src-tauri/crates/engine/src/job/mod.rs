@@ -5,21 +5,26 @@ mod builtin;
 mod graph;
 mod ledger;
 mod log;
+mod monitor;
 mod queue;
 
 use crate::experiment::{check_max_results, page};
 use crate::{Engine, permit};
 use branchline_core::event::EventKind;
+use branchline_core::job::{DEFAULT_QUEUE, JobRoute};
+use branchline_core::job_filter::JobTerm;
 use branchline_core::{
     Actor, Attempt, Error, Job, JobEvent, JobState, NewJob, Page, Result, Scope,
 };
 use branchline_store::{JobQuery, JobRow, Place, StoreResult, View};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use branchline_jobs::supervisor::if_asked as supervise_if_asked;
 pub use graph::{GraphNode, QueuedGraph};
 pub use ledger::JobsHost;
 pub use log::LogPart;
+pub use monitor::{JobHistory, JobRetention};
 
 /// Jobs on a page at most.
 const MAX_RESULTS: usize = 1000;
@@ -37,6 +42,8 @@ pub struct JobSearch {
     pub name: Option<String>,
     /// Of this graph.
     pub root: Option<String>,
+    /// And all of these hold.
+    pub terms: Vec<JobTerm>,
     /// On a page.
     pub max_results: usize,
     /// Where the page starts.
@@ -50,6 +57,7 @@ impl JobSearch {
             queue: self.queue.clone(),
             name: self.name.clone(),
             root: self.root.clone(),
+            terms: self.terms.clone(),
         }
     }
 }
@@ -100,6 +108,14 @@ fn check_json(new: &NewJob) -> Result<()> {
     Ok(())
 }
 
+/// The queue of a job that names none: that of the first route that is about its task.
+pub(crate) fn route(routes: &[JobRoute], new: &mut NewJob) {
+    if new.options.queue.is_empty() {
+        let route = routes.iter().find(|route| route.is_of(&new.work.name));
+        new.options.queue = route.map_or(DEFAULT_QUEUE, |route| &route.queue).to_owned();
+    }
+}
+
 /// A job may be asked for.
 pub(crate) fn check(new: &NewJob) -> Result<()> {
     new.check()?;
@@ -142,8 +158,9 @@ impl Engine {
     ///
     /// # Errors
     /// The actor is no superuser; a field breaks a rule; there is no such task.
-    pub async fn submit_job(&self, actor: &Actor, new: NewJob) -> Result<Queued> {
+    pub async fn submit_job(&self, actor: &Actor, mut new: NewJob) -> Result<Queued> {
         permit::require_superuser(actor)?;
+        route(&self.job_routes(), &mut new);
         check(&new)?;
         let queued = self
             .durably(actor, move |tx, actor| {
@@ -300,6 +317,15 @@ impl Engine {
             tx.report_job(actor, &task_id, &meta)
         })
         .await
+    }
+
+    /// Says which queue jobs go to that name none: that of the first route about their task.
+    pub fn set_job_routes(&self, routes: Vec<JobRoute>) {
+        *self.inner.job_routes.write().unwrap_or_else(PoisonError::into_inner) = routes.into();
+    }
+
+    pub(crate) fn job_routes(&self) -> Arc<[JobRoute]> {
+        Arc::clone(&self.inner.job_routes.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Names of the tasks that need no process.

@@ -11,7 +11,7 @@ const MOST: u32 = 256;
 /// Jobs of a queue that are listed, or purged in one transaction.
 const LISTED: usize = 1000;
 
-fn may_look(actor: &Actor) -> Result<()> {
+pub(super) fn may_look(actor: &Actor) -> Result<()> {
     if actor.is_superuser {
         return Ok(());
     }
@@ -19,13 +19,21 @@ fn may_look(actor: &Actor) -> Result<()> {
 }
 
 impl Engine {
-    /// The queues with what is in them.
+    /// The queues with what is in them. While the disk is full all of them stand still, and
+    /// say so.
     ///
     /// # Errors
     /// The actor is no superuser.
     pub async fn queues(&self, actor: &Actor) -> Result<Vec<Queue>> {
         may_look(actor)?;
-        self.read(actor, |view| view.queues()).await
+        let mut queues = self.read(actor, |view| view.queues()).await?;
+        if let Some(why) = self.inner.jobs.trouble() {
+            for queue in &mut queues {
+                queue.paused = true;
+                queue.reason = Some(why.clone());
+            }
+        }
+        Ok(queues)
     }
 
     /// Changes how many jobs of a queue run at a time, or whether any is taken from it; a

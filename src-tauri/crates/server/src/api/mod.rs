@@ -8,6 +8,7 @@ mod database;
 mod experiments;
 pub(crate) mod extract;
 mod filter;
+mod job_monitor;
 pub(crate) mod jobs;
 mod logged_models;
 mod logs;
@@ -105,6 +106,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(traces::routes())
         .merge(trash::routes())
         .merge(jobs::routes())
+        .merge(job_monitor::routes())
         .merge(queues::routes())
         .merge(schedules::routes())
         .merge(filter::routes())

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use body::{DetailBody, GraphBody, StatsBody};
 pub(in crate::api) use body::{JobBody, SubmitJob};
-use branchline_core::{Clock, Error, JobState, NewJob, Result, SystemClock};
+use branchline_core::{Clock, Error, JobState, NewJob, Result, SystemClock, job_filter};
 use branchline_engine::JobSearch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -133,6 +133,9 @@ struct ListJobs {
     task: Option<String>,
     /// Only jobs of this graph.
     root: Option<String>,
+    /// Only jobs with these words in name, command or id; `state:`, `name:`, `args:`, `kwargs:`,
+    /// `result:`, `queue:` and `id:` say where a word has to be.
+    filter: Option<String>,
     /// Jobs on a page, 100 when absent.
     max_results: Option<usize>,
     /// Where the page starts.
@@ -171,6 +174,7 @@ async fn list_jobs(
         queue: query.queue,
         name: query.task,
         root: query.root,
+        terms: job_filter::parse(query.filter.as_deref().unwrap_or_default())?,
         max_results: page_size(query.max_results, PAGE, MOST_ON_PAGE)?,
         page_token: query.page_token,
     };

@@ -418,7 +418,9 @@ test('the monitor follows jobs without a reload, and its controls change what th
   await until(() => page.locator(id('job-row')).count(), 1, 'the one that failed')
   assert.equal(await page.getAttribute(id('job-row'), 'data-job-id'), failed)
   await page.click(id('job-columns'))
+  const saved = page.waitForResponse((r) => r.url().endsWith('/preferences') && r.request().method() === 'PATCH')
   await page.check(id('job-column-exception'))
+  await saved
   await page.keyboard.press('Escape')
   assert.match(await page.innerText(`${id('job-row')} [data-column="exception"]`), /argument/)
   await page.reload()

@@ -19,7 +19,7 @@ it('draws throughput, latency and failures', () => {
   const [throughput, latency, failures] = chartsOf(history)
   expect(throughput?.title).toBe('Jobs ended a minute')
   expect(throughput?.lines.map(({ name }) => name)).toEqual(['succeeded', 'failed', 'cancelled'])
-  expect(latency?.lines[0]?.data?.values).toEqual([Number.NaN, 1.5])
+  expect(latency?.lines[0]?.data?.values).toEqual([1.5])
   expect(failures?.lines.map(({ data }) => data?.values)).toEqual([
     [0, 1],
     [3, 0],

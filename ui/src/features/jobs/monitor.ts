@@ -23,17 +23,19 @@ const LINES = {
 type Measure = keyof typeof LINES
 
 function line(history: JobHistory, measure: Measure, scale: number): Line {
-  const values = history[measure].map((value) => (value == null ? Number.NaN : value * scale))
+  // A stretch in which nothing ended has no wait: it is passed over, not drawn as a gap.
+  const all = history[measure].map((value, index) => ({ value, at: history.times[index] ?? 0 }))
+  const known = all.filter((point) => point.value != null)
   return {
     id: measure,
     ...LINES[measure],
     data: {
       runId: measure,
       key: measure,
-      steps: history.times.map((_, index) => index),
-      timestamps: history.times,
-      values,
-      total: values.length,
+      steps: known.map((_, index) => index),
+      timestamps: known.map(({ at }) => at),
+      values: known.map(({ value }) => (value ?? 0) * scale),
+      total: known.length,
       sampled: false,
     },
   }

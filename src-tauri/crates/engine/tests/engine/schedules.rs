@@ -130,6 +130,43 @@ async fn q16_asleep_over_three_times_each_policy_does_what_it_says() {
     assert_eq!(fixture.jobs().await, 7);
 }
 
+/// Moves the clock from one moment to another, half an hour at a time, and answers when a
+/// daily and a half-hourly schedule of Berlin fired: minutes since the first moment.
+async fn through(from: i64, hours: i64) -> (Vec<i64>, Vec<i64>) {
+    let fixture = fixture().await;
+    fixture.at(from);
+    for (name, expression) in [("daily", "30 2 * * *"), ("often", "*/30 * * * *")] {
+        let zone = "Europe/Berlin".to_owned();
+        let timing = Timing::Cron { expression: expression.to_owned(), zone };
+        fixture.make(NewSchedule { timing, ..hourly(name, CatchUp::All) }).await;
+    }
+    for step in 1..=2 * hours {
+        fixture.at(from + step * 30 * MINUTE);
+        fixture.fire().await;
+    }
+    let fired = async |name: &str| -> Vec<i64> {
+        let fires = fixture.history(name).await;
+        fires.iter().map(|fire| (fire.fire_at - from) / MINUTE).collect()
+    };
+    (fired("daily").await, fired("often").await)
+}
+
+#[tokio::test]
+async fn q16_in_the_night_of_spring_the_daily_job_runs_after_the_gap() {
+    // 2026-03-29, one o'clock in Berlin; at two it is three.
+    let (daily, often) = through(1_774_742_400_000, 3).await;
+    assert_eq!(daily, [60]);
+    assert_eq!(often, [30, 60, 90, 120, 150, 180], "the clock shows each of these");
+}
+
+#[tokio::test]
+async fn q16_in_the_night_of_autumn_the_daily_job_runs_once() {
+    // 2026-10-25, one o'clock in Berlin; at three it is two again.
+    let (daily, often) = through(1_792_882_800_000, 4).await;
+    assert_eq!(daily, [90]);
+    assert_eq!(often, [30, 60, 90, 120, 150, 180, 210, 240], "both hours");
+}
+
 #[tokio::test]
 async fn q16_a_program_that_was_closed_catches_up_when_it_is_opened() {
     let fixture = fixture().await;

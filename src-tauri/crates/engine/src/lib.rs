@@ -261,7 +261,11 @@ impl Engine {
     {
         permit::require(actor, Scope::Log)?;
         let actor = actor.clone();
-        self.inner.store.write(class, move |tx| work(tx, &actor)).await
+        let write = self.inner.store.write(class, move |tx| {
+            tx.act_for(&actor)?;
+            work(tx, &actor)
+        });
+        write.await
     }
 }
 

@@ -171,19 +171,44 @@ impl View<'_> {
             .optional()?
             .flatten();
         let mine = made_by == Some(access.user_id);
-        if mine && op != Op::Create {
-            return Ok(true);
-        }
+        let experiments = self.experiments_of_dataset(row)?;
+        // Whoever made it may delete it where they may change things.
+        let need = if mine { Permission::Edit } else { needed(op) };
+        Ok((mine || !experiments.is_empty())
+            && experiments.iter().all(|id| access.level(Resource::Experiment, *id) >= need))
+    }
+
+    fn experiments_of_dataset(&self, row: i64) -> StoreResult<Vec<i64>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT experiment_id FROM evaluation_dataset_experiment
              WHERE evaluation_dataset_id = ?1",
         )?;
-        let experiments = statement
-            .query_map([row], |row| row.get(0))?
-            .collect::<rusqlite::Result<Vec<i64>>>()?;
-        let need = needed(op);
-        Ok((mine || !experiments.is_empty())
-            && experiments.iter().all(|id| access.level(Resource::Experiment, *id) >= need))
+        let experiments = statement.query_map([row], |row| row.get(0))?;
+        Ok(experiments.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Denies what is in an experiment or a registered model that the one whom this write is
+    /// made for may not see.
+    pub(crate) fn seen(&self, resource: Resource, row: i64) -> StoreResult<()> {
+        match &self.seen_by {
+            Some(access) if access.level(resource, row) < Permission::Read => Err(denied().into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a dataset for evaluation; as its view says it.
+    pub(crate) fn seen_dataset(&self, row: i64) -> StoreResult<()> {
+        let Some(access) = &self.seen_by else { return Ok(()) };
+        let experiments = self.experiments_of_dataset(row)?;
+        let hidden = match experiments.is_empty() {
+            true => {
+                access.default < Permission::Read && !self.allows_dataset(access, row, Op::Set)?
+            }
+            false => experiments
+                .iter()
+                .any(|id| access.level(Resource::Experiment, *id) < Permission::Read),
+        };
+        if hidden { Err(denied().into()) } else { Ok(()) }
     }
 
     /// The error for a thing that was not found: that it may not be seen, where the veil
@@ -229,10 +254,13 @@ const VIEWS: [(&str, &str); 10] = [
     ("model_version", "may_see_model(registered_model_id)"),
     (
         "evaluation_dataset",
-        "created_by = viewer() OR NOT EXISTS (
+        "NOT EXISTS (
              SELECT 1 FROM main.evaluation_dataset_experiment x
              WHERE x.evaluation_dataset_id = evaluation_dataset.id
-               AND NOT may_see_experiment(x.experiment_id))",
+               AND NOT may_see_experiment(x.experiment_id))
+         AND (created_by = viewer() OR sees_by_default() OR EXISTS (
+             SELECT 1 FROM main.evaluation_dataset_experiment x
+             WHERE x.evaluation_dataset_id = evaluation_dataset.id))",
     ),
 ];
 
@@ -254,6 +282,11 @@ impl Veil {
         let access = Arc::clone(&self.0);
         connection.create_scalar_function("viewer", 0, flags, move |_| {
             Ok(access.read().unwrap_or_else(PoisonError::into_inner).user_id)
+        })?;
+        let access = Arc::clone(&self.0);
+        connection.create_scalar_function("sees_by_default", 0, flags, move |_| {
+            let access = access.read().unwrap_or_else(PoisonError::into_inner);
+            Ok(access.default >= Permission::Read)
         })?;
         for (table, seen) in VIEWS {
             connection.execute_batch(&format!(

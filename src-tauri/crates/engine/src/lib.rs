@@ -24,6 +24,7 @@ mod permission;
 mod permit;
 mod platform;
 mod registry;
+mod role;
 mod run;
 mod run_log;
 mod scorer;

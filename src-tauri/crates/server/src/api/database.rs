@@ -143,9 +143,9 @@ struct DatabaseStatus {
 )]
 async fn database_status(
     State(state): State<AppState>,
-    _: Administrator,
+    Administrator(actor): Administrator,
 ) -> ApiResult<Json<DatabaseStatus>> {
-    let stats = state.engine.stats().await?;
+    let stats = state.engine.stats(&actor).await?;
     let migrations = state
         .engine
         .migration_status()

@@ -5,6 +5,7 @@ use super::extract::{Json, Path};
 use super::wire::{Time, split_patch, tag_map};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
+use crate::mlflow::lineage;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -153,6 +154,14 @@ async fn create_version(
         tags: Vec::new(),
     };
     complete(engine, &actor, &mut new).await?;
+    let claim = lineage::Claim { source: new.source, run_id: new.run_id, model_id: new.model_id };
+    let origin = lineage::check(engine, &actor, claim, &new.tags).await?;
+    let new = NewModelVersion {
+        source: origin.source,
+        run_id: origin.run_id,
+        model_id: origin.model_id,
+        ..new
+    };
     let version = engine.create_model_version(&actor, new).await?;
     Ok((StatusCode::CREATED, Json(shown(engine, &actor, version).await?)))
 }

@@ -16,6 +16,7 @@ pub mod job_filter;
 pub mod limits;
 pub mod name;
 pub mod permission;
+pub mod role;
 pub mod run_name;
 pub mod schedule;
 pub mod scorer;

@@ -24,6 +24,7 @@ mod permission;
 mod permit;
 mod platform;
 mod registry;
+mod role;
 mod run;
 mod run_log;
 mod schedule;
@@ -272,7 +273,11 @@ impl Engine {
     {
         permit::require(actor, Scope::Log)?;
         let actor = actor.clone();
-        self.inner.store.write(class, move |tx| work(tx, &actor)).await
+        let write = self.inner.store.write(class, move |tx| {
+            tx.act_for(&actor)?;
+            work(tx, &actor)
+        });
+        write.await
     }
 }
 

@@ -36,6 +36,7 @@ mod platform;
 mod query;
 mod readers;
 mod registry;
+mod role;
 mod run;
 mod run_load;
 mod run_search;

@@ -104,13 +104,13 @@ pub(super) fn memory_bytes() -> Option<u64> {
     memory_stats::memory_stats().map(|stats| stats.physical_mem as u64)
 }
 
-/// Answers `OK`, as Flower does.
+/// Answers OK, as Flower does.
 #[utoipa::path(
     get,
     path = "/healthcheck",
     tag = "server",
     security(()),
-    responses((status = 200, description = "It answers.", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "It answers.", body = String, content_type = "text/plain"), Failure)
 )]
 async fn healthcheck() -> &'static str {
     "OK"
@@ -128,7 +128,7 @@ async fn get_metrics(
     Caller(actor): Caller,
 ) -> ApiResult<impl IntoResponse> {
     let mut page = Page::default();
-    own_figures(&state, &mut page).await?;
+    own_figures(&state, &actor, &mut page).await?;
     if actor.is_superuser {
         job_figures(&state, &actor, &mut page).await?;
     }
@@ -136,8 +136,8 @@ async fn get_metrics(
     Ok(([(header::CONTENT_TYPE, kind)], page.into_text()))
 }
 
-async fn own_figures(state: &AppState, page: &mut Page) -> Result<()> {
-    let stats = state.engine.stats().await?;
+async fn own_figures(state: &AppState, actor: &Actor, page: &mut Page) -> Result<()> {
+    let stats = state.engine.stats(actor).await?;
     let uptime_ms = SystemClock.now_ms().saturating_sub(state.options.started_at);
     page.gauge("uptime_seconds", "Time since the start.", uptime_ms / 1000);
     page.gauge("experiments", "Experiments in use.", stats.experiments);

@@ -23,6 +23,7 @@ enum Expires {
 /// A job to queue.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"task": "app.worker.run_task", "args": ["hello"], "priority": 5}))]
 pub(in crate::api) struct SubmitJob {
     /// A task by its name; or `command`.
     task: Option<String>,
@@ -154,6 +155,7 @@ impl SubmitJob {
 /// with other arguments (`map`, `starmap`, and chunks as `map` with a `size`), at once.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({"chain": [{"job": {"task": "app.worker.run_task", "args": ["one"]}}, {"job": {"task": "app.worker.run_task", "args": ["two"]}}]}))]
 pub(in crate::api) enum GraphBody {
     Chain {
         #[schema(no_recursion)]
@@ -254,9 +256,11 @@ pub(in crate::api) struct JobBody {
     /// Celery's form: UTC without a zone.
     date_done: Option<String>,
     name: String,
-    #[schema(value_type = Value)]
+    /// A list, as it was sent.
+    #[schema(value_type = Vec<Value>)]
     args: Value,
-    #[schema(value_type = Value)]
+    /// By name, as they were sent.
+    #[schema(value_type = Object)]
     kwargs: Value,
     worker: Option<String>,
     retries: u32,

@@ -7,6 +7,7 @@ export const keys = {
   outbox: ['outbox'] as const,
   items: ['items'] as const,
   jobs: ['jobs'] as const,
+  schedules: ['schedules'] as const,
   permissions: (kind: string, id: string) => ['permissions', kind, id] as const,
   experiments: (view: string) => ['experiments', view] as const,
   allExperiments: ['experiments'] as const,

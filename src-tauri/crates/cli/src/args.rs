@@ -1,8 +1,10 @@
 //! What can be said on the command line.
 
 mod jobs;
+mod schedules;
 
 pub(crate) use jobs::*;
+pub(crate) use schedules::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -52,6 +54,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Queue jobs, watch them and control them.
     Jobs(Jobs),
+    /// Queue jobs by themselves, by the clock.
+    Schedules(Schedules),
     /// Back up, restore, check and read the database.
     Db(Db),
     /// Show the server's log.

@@ -56,6 +56,7 @@ fn dispatch(cli: Cli, output: &Output) -> Done {
             Command::Config(args) => commands::config::run(&globals, args, output),
             Command::Run(args) => commands::run::run(&globals, args, output).await,
             Command::Jobs(args) => commands::jobs::run(&globals, args, output).await,
+            Command::Schedules(args) => commands::schedules::run(&globals, args, output).await,
             Command::Db(args) => commands::db::run(&globals, args, output).await,
             Command::Logs(args) => commands::logs::run(&globals, &args, output).await,
             Command::Tokens(args) => commands::tokens::run(&globals, args, output).await,

@@ -27,6 +27,7 @@ mod registry;
 mod role;
 mod run;
 mod run_log;
+mod schedule;
 mod scorer;
 mod signed;
 mod span;
@@ -49,9 +50,9 @@ pub use artifacts::{
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
-    ItemLink, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
-    MigrationStatus, NewMail, QueryResult, Series, SessionInfo, TextHit, Topic, TrashItem,
-    TrashKind,
+    ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
+    MigrationStatus, NewMail, QueryResult, Series, SessionInfo, Tallied, TalliedEvent, TextHit,
+    Topic, TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
@@ -61,12 +62,14 @@ pub use find::{Found, TextSearch};
 pub use housekeeping::Housekeeping;
 pub use item::{ItemSearch, ItemUpdate};
 pub use job::{
-    GraphNode, JobDetail, JobSearch, JobsHost, LogPart, Queued, QueuedGraph, supervise_if_asked,
+    GraphNode, JobDetail, JobHistory, JobRetention, JobSearch, JobsHost, LogPart, Queued,
+    QueuedGraph, supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
+pub use schedule::{Preview, ReadJob, ScheduleUpdate};
 pub use scorer::NewOnlineScoring;
 pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};
@@ -76,11 +79,11 @@ pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
 pub use webhook::{Delivery, NewWebhook, OwedDeliveries, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};
-use branchline_core::{Actor, Clock, Result, Scope, User};
+use branchline_core::{Actor, Clock, JobRoute, Result, Scope, User};
 use branchline_store::{Class, NewExperimentRow, Store, StoreResult, View, WriteTx};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, RwLock};
 use tokio::sync::broadcast;
 
 /// How an engine is opened.
@@ -127,6 +130,8 @@ struct Inner {
     vault: vault::Vault,
     signer: signed::Signer,
     jobs: branchline_jobs::Controls,
+    /// Which queue jobs go to that name none.
+    job_routes: RwLock<Arc<[JobRoute]>>,
     /// The owner's row; 0 while it has to be looked up.
     owner: AtomicI64,
 }
@@ -175,6 +180,7 @@ impl Engine {
                 vault,
                 signer,
                 jobs: branchline_jobs::Controls::default(),
+                job_routes: RwLock::new(Arc::from([])),
                 owner: AtomicI64::new(0),
             }),
         })

@@ -9,12 +9,12 @@ pub use error::HostError;
 
 use crate::config::Config;
 use crate::{MailRules, ServerOptions, WebhookRules, serve};
-use branchline_core::{Clock, Error, Permission, Result, SystemClock};
+use branchline_core::{Clock, Error, JobRoute, Permission, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
 use branchline_engine::{
-    BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping, JobsHost,
-    Location,
+    BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping,
+    JobRetention, JobsHost, Location,
 };
 use listen::Place;
 use std::path::PathBuf;
@@ -82,6 +82,10 @@ pub struct HostOptions {
     pub jobs_log_bytes: u64,
     /// How long a job that was asked to end may take.
     pub jobs_grace: Duration,
+    /// Which queue jobs go to that name none.
+    pub jobs_routes: Vec<JobRoute>,
+    /// How many ended jobs are remembered, and how long.
+    pub jobs_retention: JobRetention,
     /// The program's version.
     pub version: String,
 }
@@ -143,6 +147,15 @@ impl HostOptions {
             jobs_allow_remote_submit: config.jobs_allow_remote_submit,
             jobs_log_bytes: u64::from(config.jobs_log_megabytes) * 1024 * 1024,
             jobs_grace: Duration::from_secs(u64::from(config.jobs_grace_seconds)),
+            jobs_routes: config
+                .jobs_routes
+                .iter()
+                .map(|route| JobRoute::parse(route))
+                .collect::<Result<_>>()?,
+            jobs_retention: JobRetention {
+                count: i64::try_from(config.jobs_keep_count).unwrap_or(i64::MAX),
+                days: Some(u32::from(config.jobs_keep_days)).filter(|days| *days > 0),
+            },
             version: version.into(),
         })
     }
@@ -170,6 +183,8 @@ impl HostOptions {
             supervisor,
             log_bytes: self.jobs_log_bytes,
             grace: self.jobs_grace,
+            read_job: crate::api::jobs::read_job,
+            retention: self.jobs_retention,
         })
     }
 
@@ -303,6 +318,7 @@ impl Host {
             tracing::info!(user.email = %email, "the owner was made from FIRST_SUPERUSER");
         }
         engine.set_default_permission(options.default_permission).await?;
+        engine.set_job_routes(options.jobs_routes.clone());
         let secret = hex(&rand::random::<[u8; 32]>());
         let info = InstanceInfo {
             url: url.clone(),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tracing::Level;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -89,7 +89,11 @@ pub fn init(options: &LogOptions) -> Result<LogGuard> {
 /// asked for.
 fn targets(level: Level) -> Targets {
     let libraries = if level == Level::TRACE { level } else { level.min(Level::WARN) };
-    Targets::new().with_default(libraries).with_target(PREFIX, level)
+    // The alarm clock answers its failures to us, and warns of what is none.
+    Targets::new()
+        .with_default(libraries)
+        .with_target("tokio_cron_scheduler", LevelFilter::OFF)
+        .with_target(PREFIX, level)
 }
 
 /// The log files, oldest first. None where there is no folder.

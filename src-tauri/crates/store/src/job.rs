@@ -3,6 +3,7 @@
 use crate::error::StoreResult;
 use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::View;
+use branchline_core::job_filter::{JobField, JobTerm};
 use branchline_core::{
     Attempt, Error, Job, JobEvent, JobOptions, JobState, Queue, RetryPolicy, Work,
 };
@@ -30,6 +31,8 @@ pub struct JobQuery {
     pub name: Option<String>,
     /// Of this graph.
     pub root: Option<String>,
+    /// And all of these hold.
+    pub terms: Vec<JobTerm>,
 }
 
 /// Numbers of jobs.
@@ -107,6 +110,26 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<JobRow> {
     Ok(JobRow { row: row.get(0)?, job })
 }
 
+/// What a term asks of a job's row. Texts are found in any case.
+fn condition(term: &JobTerm) -> Sql {
+    let columns: &[&str] = match term.field {
+        JobField::State => return Sql::with("j.state = ?", [Value::Text(term.text.clone())]),
+        JobField::Queue => return Sql::with("q.name = ?", [Value::Text(term.text.clone())]),
+        JobField::Any => &["j.name", "coalesce(j.command, '')", "j.task_id"],
+        JobField::Name => &["j.name"],
+        JobField::Args => &["j.args", "coalesce(j.command, '')"],
+        JobField::Kwargs => &["j.kwargs"],
+        JobField::Result => {
+            &["coalesce(j.result, '')", "coalesce(j.exception || ' ' || j.message, '')"]
+        }
+        JobField::Id => &["j.task_id"],
+    };
+    let found = columns.iter().map(|column| format!("instr(lower({column}), ?) > 0"));
+    let found = found.collect::<Vec<_>>().join(" OR ");
+    let text = Value::Text(term.text.to_lowercase());
+    Sql::with(format!("({found})"), vec![text; columns.len()])
+}
+
 fn unknown(task_id: &str) -> Error {
     Error::not_found(format!("There is no job '{task_id}'."))
 }
@@ -144,6 +167,32 @@ impl View<'_> {
         max_results: usize,
         token: Option<&str>,
     ) -> StoreResult<SearchPage<Job>> {
+        let page = self.job_rows(which, max_results, token)?;
+        Ok(SearchPage {
+            items: page.items.into_iter().map(|found| found.job).collect(),
+            next_page_token: page.next_page_token,
+        })
+    }
+
+    /// The newest jobs, at most `most`, each with its transitions.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn jobs_with_events(
+        &self,
+        which: &JobQuery,
+        most: usize,
+    ) -> StoreResult<Vec<(Job, Vec<JobEvent>)>> {
+        let rows = self.job_rows(which, most, None)?.items;
+        rows.into_iter().map(|found| Ok((found.job, self.job_events(found.row)?))).collect()
+    }
+
+    fn job_rows(
+        &self,
+        which: &JobQuery,
+        max_results: usize,
+        token: Option<&str>,
+    ) -> StoreResult<SearchPage<JobRow>> {
         let mut filter = vec![Sql::new("1")];
         if !which.states.is_empty() {
             let marks = vec!["?"; which.states.len()].join(", ");
@@ -157,6 +206,7 @@ impl View<'_> {
                 filter.push(Sql::with(format!("{column} = ?"), [Value::Text(value.clone())]));
             }
         }
+        filter.extend(which.terms.iter().map(condition));
         let select = Select {
             columns: COLUMNS,
             source: Sql::new(SOURCE),
@@ -164,11 +214,7 @@ impl View<'_> {
             terms: vec![Term::new("j.id", true)],
         };
         let question = query::fingerprint(&("jobs", which));
-        let page = self.page(&[select], question, token, max_results, &read)?;
-        Ok(SearchPage {
-            items: page.items.into_iter().map(|found| found.job).collect(),
-            next_page_token: page.next_page_token,
-        })
+        self.page(&[select], question, token, max_results, &read)
     }
 
     /// The attempts at a job, in order.

@@ -7,9 +7,10 @@ mod connect;
 mod database;
 mod document;
 mod experiments;
-mod extract;
+pub(crate) mod extract;
 mod filter;
-mod jobs;
+mod job_monitor;
+pub(crate) mod jobs;
 mod logged_models;
 mod logs;
 mod me;
@@ -17,8 +18,10 @@ mod metrics;
 mod models;
 pub(crate) mod monitor;
 mod preferences;
+mod prometheus;
 mod queues;
 mod runs;
+mod schedules;
 mod search;
 pub(crate) mod server;
 mod session;
@@ -59,7 +62,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(traces::routes())
         .merge(trash::routes())
         .merge(jobs::routes())
+        .merge(job_monitor::routes())
         .merge(queues::routes())
+        .merge(schedules::routes())
         .merge(filter::routes())
         .merge(database::routes())
         .merge(logs::routes())

@@ -227,6 +227,21 @@ settings! {
     jobs_grace_seconds: u16 = "3",
         "jobs.grace_seconds", "BRANCHLINE_JOBS_GRACE_SECONDS", "", [];
 
+    /// Which queue jobs go to that name none, by task: `train.*=gpu, app.worker.*=slow`.
+    /// The first that matches; `*` stands for anything. Else they go to `main-queue`.
+    jobs_routes: Vec<String> = "",
+        "jobs.routes", "BRANCHLINE_JOBS_ROUTES", "", [];
+
+    /// Ended jobs that are remembered; the oldest go with their logs when there are more.
+    /// Jobs of a chain, group or chord stay until all of it has ended.
+    jobs_keep_count: usize = "10000",
+        "jobs.keep_count", "BRANCHLINE_JOBS_KEEP_COUNT", "", [];
+
+    /// Days after which an ended job is forgotten, with its log.
+    /// 0: never, as long as there are not more than `jobs.keep_count`.
+    jobs_keep_days: u16 = "0",
+        "jobs.keep_days", "BRANCHLINE_JOBS_KEEP_DAYS", "", [];
+
     /// How much is logged: error, warn, info, debug or trace.
     log_level: tracing::Level = "info",
         "log.level", "BRANCHLINE_LOG_LEVEL", "--log-level", [];

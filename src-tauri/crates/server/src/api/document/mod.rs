@@ -94,6 +94,7 @@ const TAGS: [(&str, &str); 20] = [
     ("traces", "Traces and their spans."),
     ("search", "Finding by words, and checking a filter."),
     ("jobs", "Jobs, queues and rates."),
+    ("schedules", "When jobs are queued by themselves."),
     ("trash", "What was deleted and can be restored."),
     ("mail", "The outbox."),
     ("utils", "Trying things out."),

@@ -3,6 +3,8 @@
 //! change be told after the commit. Every call takes the [`Actor`] who makes it.
 
 mod account;
+#[cfg(test)]
+mod account_tests;
 pub mod artifacts;
 mod assessment;
 mod credential;

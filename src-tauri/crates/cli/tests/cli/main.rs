@@ -9,6 +9,7 @@ mod connect;
 mod database;
 mod doctor;
 mod logs;
+mod mail;
 mod owner;
 mod port;
 mod run;

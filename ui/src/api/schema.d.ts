@@ -8,7 +8,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists who is connected to `/api/live`. */
+        /** Lists who is connected to /api/live */
         get: operations["list_people"];
         put?: never;
         post?: never;
@@ -27,7 +27,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Mints a token that can log, and says how to use it. */
+        /** Mints a token that can log, and says how to use it */
         post: operations["connect"];
         delete?: never;
         options?: never;
@@ -44,7 +44,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Writes a consistent copy of the database while it is in use. */
+        /** Writes a consistent copy of the database while it is in use */
         post: operations["backup_database"];
         delete?: never;
         options?: never;
@@ -59,7 +59,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Checks the database's integrity. */
+        /** Checks the database's integrity */
         get: operations["check_database"];
         put?: never;
         post?: never;
@@ -78,7 +78,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Reads with SQL. */
+        /** Reads with SQL */
         post: operations["query_database"];
         delete?: never;
         options?: never;
@@ -95,7 +95,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes the index of words anew. */
+        /** Makes the index of words anew */
         post: operations["rebuild_index"];
         delete?: never;
         options?: never;
@@ -110,7 +110,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows the database's migrations and size. */
+        /** Shows the database's migrations and size */
         get: operations["database_status"];
         put?: never;
         post?: never;
@@ -127,10 +127,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists experiments with what goes on in them. */
+        /** Lists experiments with what goes on in them */
         get: operations["list_experiments"];
         put?: never;
-        /** Makes an experiment. */
+        /** Makes an experiment */
         post: operations["create_experiment"];
         delete?: never;
         options?: never;
@@ -145,15 +145,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows an experiment. */
+        /** Shows an experiment */
         get: operations["get_experiment"];
         put?: never;
         post?: never;
-        /** Puts an experiment and its runs into the trash. */
+        /** Puts an experiment and its runs into the trash */
         delete: operations["delete_experiment"];
         options?: never;
         head?: never;
-        /** Renames an experiment, changes its note and tags. */
+        /** Renames an experiment, changes its note and tags */
         patch: operations["update_experiment"];
         trace?: never;
     };
@@ -164,7 +164,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the metric, param and tag names in an experiment, for columns and completion. */
+        /** Lists the metric, param and tag names in an experiment, for columns and completion */
         get: operations["list_experiment_keys"];
         put?: never;
         post?: never;
@@ -183,7 +183,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes an experiment and its runs out of the trash. */
+        /** Takes an experiment and its runs out of the trash */
         post: operations["restore_experiment"];
         delete?: never;
         options?: never;
@@ -200,7 +200,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Says whether a filter is understood, and where it stops being. */
+        /** Says whether a filter is understood, and where it stops being */
         post: operations["check_filter"];
         delete?: never;
         options?: never;
@@ -215,10 +215,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller's items; everybody's for a superuser. */
+        /** The caller's items; everybody's for a superuser */
         get: operations["list_items"];
         put?: never;
-        /** Makes an item. */
+        /** Makes an item */
         post: operations["create_item"];
         delete?: never;
         options?: never;
@@ -233,12 +233,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An item. */
+        /** An item */
         get: operations["read_item"];
-        /** Changes an item. */
+        /** Changes an item */
         put: operations["update_item"];
         post?: never;
-        /** Removes an item. */
+        /** Removes an item */
         delete: operations["delete_item"];
         options?: never;
         head?: never;
@@ -252,7 +252,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists how often tasks may start. */
+        /** Lists how often tasks may start */
         get: operations["list_rates"];
         put?: never;
         post?: never;
@@ -270,7 +270,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Limits how often a task starts, or lifts the limit. */
+        /** Limits how often a task starts, or lifts the limit */
         put: operations["set_rate"];
         post?: never;
         delete?: never;
@@ -286,10 +286,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists jobs, newest first. */
+        /** Lists jobs, newest first */
         get: operations["list_jobs"];
         put?: never;
-        /** Queues a job. Running a command needs a superuser. */
+        /** Queues a job. Running a command needs a superuser */
         post: operations["submit_job"];
         delete?: never;
         options?: never;
@@ -307,7 +307,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Queues jobs that run after each other, all or none.
+         * Queues jobs that run after each other, all or none
          * @description A job gets the results of those before it in `BRANCHLINE_PARENT_RESULTS`. When one fails,
          *     those after it fail too, and those of its `link_error` run.
          */
@@ -325,7 +325,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Counts jobs by state. */
+        /** Counts jobs by state */
         get: operations["job_stats"];
         put?: never;
         post?: never;
@@ -342,7 +342,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the tasks that can be queued by name. */
+        /** Lists the tasks that can be queued by name */
         get: operations["list_tasks"];
         put?: never;
         post?: never;
@@ -359,11 +359,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A job's record; with `wait` once it has ended, or after that many seconds. */
+        /** A job's record; with wait once it has ended, or after that many seconds */
         get: operations["get_job"];
         put?: never;
         post?: never;
-        /** Forgets an ended job with its log. */
+        /** Forgets an ended job with its log */
         delete: operations["forget_job"];
         options?: never;
         head?: never;
@@ -379,7 +379,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancels a job: one that waits never starts, one that runs is ended. */
+        /** Cancels a job: one that waits never starts, one that runs is ended */
         post: operations["cancel_job"];
         delete?: never;
         options?: never;
@@ -394,7 +394,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a job wrote, a megabyte at a time. */
+        /** What a job wrote, a megabyte at a time */
         get: operations["job_log"];
         put?: never;
         post?: never;
@@ -414,8 +414,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * What a running job says of itself, with its own credential: `progress` from 0 to 1,
-         *     `text`, and whatever it adds.
+         * What a running job says of itself, with its own credential: progress from 0 to 1,
+         *     text, and whatever it adds
          */
         post: operations["report_job"];
         delete?: never;
@@ -433,7 +433,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Queues an ended job again. */
+        /** Queues an ended job again */
         post: operations["retry_job"];
         delete?: never;
         options?: never;
@@ -448,7 +448,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists a folder of a logged model's files. */
+        /** Lists a folder of a logged model's files */
         get: operations["list_model_artifacts"];
         put?: never;
         post?: never;
@@ -467,7 +467,7 @@ export interface paths {
         };
         /**
          * Reads a file of a logged model; byte ranges are understood. What could run in a
-         *     browser is answered for a sandbox.
+         *     browser is answered for a sandbox
          */
         get: operations["get_model_artifact"];
         put?: never;
@@ -487,7 +487,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Signs in with an e-mail and a password. */
+        /** Signs in with an e-mail and a password */
         post: operations["access_token"];
         delete?: never;
         options?: never;
@@ -504,7 +504,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Tells whose a token is; also that of a user who was switched off. */
+        /** Tells whose a token is; also that of a user who was switched off */
         post: operations["test_token"];
         delete?: never;
         options?: never;
@@ -519,7 +519,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Reads the end of the server's log, oldest line first. */
+        /** Reads the end of the server's log, oldest line first */
         get: operations["read_logs"];
         put?: never;
         post?: never;
@@ -536,14 +536,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows the caller's account. */
+        /** Shows the caller's account */
         get: operations["get_me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes the caller's e-mail or name. */
+        /** Changes the caller's e-mail or name */
         patch: operations["update_me"];
         trace?: never;
     };
@@ -556,7 +556,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets the caller's password. */
+        /** Sets the caller's password */
         post: operations["set_password"];
         delete?: never;
         options?: never;
@@ -573,7 +573,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Reads metric histories, sampled for a chart. Runs without a metric are left out. */
+        /** Reads metric histories, sampled for a chart. Runs without a metric are left out */
         post: operations["get_metric_series"];
         delete?: never;
         options?: never;
@@ -590,11 +590,11 @@ export interface paths {
         };
         /**
          * The same, as the stack's clients ask. Only with a token in the header: a link must not
-         *     change anything.
+         *     change anything
          */
         get: operations["archive_model_by_get"];
         put?: never;
-        /** Archives the model's newest live version. */
+        /** Archives the model's newest live version */
         post: operations["archive_model"];
         delete?: never;
         options?: never;
@@ -611,7 +611,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Predictions wait for models that are kept in memory. */
+        /** Predictions wait for models that are kept in memory */
         post: operations["predict"];
         delete?: never;
         options?: never;
@@ -626,10 +626,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same, as the stack's clients ask. Only with a token in the header. */
+        /** The same, as the stack's clients ask. Only with a token in the header */
         get: operations["unarchive_model_by_get"];
         put?: never;
-        /** Brings the model's newest archived version back. */
+        /** Brings the model's newest archived version back */
         post: operations["unarchive_model"];
         delete?: never;
         options?: never;
@@ -644,7 +644,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Registered models. */
+        /** Registered models */
         get: operations["list_stack_models"];
         put?: never;
         post?: never;
@@ -663,7 +663,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Registers the model that a run logged as `model`: a new version each time. */
+        /** Registers the model that a run logged as model: a new version each time */
         post: operations["register_model_of_run"];
         delete?: never;
         options?: never;
@@ -678,7 +678,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The runs of the first experiment, deleted ones included. */
+        /** The runs of the first experiment, deleted ones included */
         get: operations["list_stack_runs"];
         put?: never;
         post?: never;
@@ -695,7 +695,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A run. */
+        /** A run */
         get: operations["read_stack_run"];
         put?: never;
         post?: never;
@@ -712,10 +712,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists registered models. */
+        /** Lists registered models */
         get: operations["list_models"];
         put?: never;
-        /** Makes a registered model. */
+        /** Makes a registered model */
         post: operations["create_model"];
         delete?: never;
         options?: never;
@@ -730,15 +730,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows a registered model with its versions. */
+        /** Shows a registered model with its versions */
         get: operations["get_model"];
         put?: never;
         post?: never;
-        /** Deletes a registered model and its versions for good; runs and files stay. */
+        /** Deletes a registered model and its versions for good; runs and files stay */
         delete: operations["delete_model"];
         options?: never;
         head?: never;
-        /** Renames a registered model, changes its description and tags. */
+        /** Renames a registered model, changes its description and tags */
         patch: operations["update_model"];
         trace?: never;
     };
@@ -750,10 +750,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Points an alias at a version. */
+        /** Points an alias at a version */
         put: operations["set_alias"];
         post?: never;
-        /** Removes an alias. */
+        /** Removes an alias */
         delete: operations["delete_alias"];
         options?: never;
         head?: never;
@@ -769,7 +769,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a version of a registered model. */
+        /** Makes a version of a registered model */
         post: operations["create_version"];
         delete?: never;
         options?: never;
@@ -787,11 +787,11 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Deletes a version for good; its run and files stay. */
+        /** Deletes a version for good; its run and files stay */
         delete: operations["delete_version"];
         options?: never;
         head?: never;
-        /** Changes a version's description, tags and stage. */
+        /** Changes a version's description, tags and stage */
         patch: operations["update_version"];
         trace?: never;
     };
@@ -802,7 +802,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This document. */
+        /** This document */
         get: operations["openapi"];
         put?: never;
         post?: never;
@@ -819,7 +819,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the mail that was written, sent or not. */
+        /** Lists the mail that was written, sent or not */
         get: operations["list_mail"];
         put?: never;
         post?: never;
@@ -836,7 +836,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows one mail. */
+        /** Shows one mail */
         get: operations["get_mail"];
         put?: never;
         post?: never;
@@ -857,7 +857,7 @@ export interface paths {
         put?: never;
         /**
          * Writes a mail with a link that sets another password. What is answered does not tell
-         *     whether there is such a user, unless the server was set up to.
+         *     whether there is such a user, unless the server was set up to
          */
         post: operations["recover_password"];
         delete?: never;
@@ -873,12 +873,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists who was given what of a thing. */
+        /** Lists who was given what of a thing */
         get: operations["list_permissions"];
-        /** Gives a permission, in the place of the one that the user was given. */
+        /** Gives a permission, in the place of the one that the user was given */
         put: operations["put_permission"];
         post?: never;
-        /** Takes a permission back: the default is in force again. */
+        /** Takes a permission back: the default is in force again */
         delete: operations["delete_permission"];
         options?: never;
         head?: never;
@@ -892,14 +892,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows what the UI remembers. */
+        /** Shows what the UI remembers */
         get: operations["get_preferences"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Merges into what the UI remembers; `null` removes a key. */
+        /** Merges into what the UI remembers; null removes a key */
         patch: operations["update_preferences"];
         trace?: never;
     };
@@ -910,7 +910,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the queues, by name. */
+        /** Lists the queues, by name */
         get: operations["list_queues"];
         put?: never;
         post?: never;
@@ -935,7 +935,7 @@ export interface paths {
         head?: never;
         /**
          * Pauses a queue, resumes it, or changes how many of its jobs run at a time; one that is
-         *     not there is made. What runs goes on.
+         *     not there is made. What runs goes on
          */
         patch: operations["set_queue"];
         trace?: never;
@@ -949,7 +949,7 @@ export interface paths {
         };
         /**
          * Lists the jobs of a queue that have not started, in the order in which they would, a
-         *     thousand at most.
+         *     thousand at most
          */
         get: operations["waiting_jobs"];
         put?: never;
@@ -969,7 +969,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revokes every job of a queue that has not started. What runs goes on. */
+        /** Revokes every job of a queue that has not started. What runs goes on */
         post: operations["purge_queue"];
         delete?: never;
         options?: never;
@@ -986,7 +986,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets another password with a recovery link's token. Sessions and tokens end. */
+        /** Sets another password with a recovery link's token. Sessions and tokens end */
         post: operations["reset_password"];
         delete?: never;
         options?: never;
@@ -1005,7 +1005,7 @@ export interface paths {
         put?: never;
         /**
          * Deletes or restores many runs. Stops at the first that fails; those before it are
-         *     done, and doing it again is safe.
+         *     done, and doing it again is safe
          */
         post: operations["bulk_runs"];
         delete?: never;
@@ -1023,7 +1023,7 @@ export interface paths {
         };
         /**
          * Lists the metric, param and tag names of the newest runs of all experiments, for columns
-         *     and completion.
+         *     and completion
          */
         get: operations["list_run_keys"];
         put?: never;
@@ -1043,7 +1043,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Searches runs in MLflow's search language. */
+        /** Searches runs in MLflow's search language */
         post: operations["search_runs"];
         delete?: never;
         options?: never;
@@ -1058,15 +1058,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows a run. */
+        /** Shows a run */
         get: operations["get_run"];
         put?: never;
         post?: never;
-        /** Puts a run into the trash. */
+        /** Puts a run into the trash */
         delete: operations["delete_run"];
         options?: never;
         head?: never;
-        /** Renames a run, changes its status, note and tags. */
+        /** Renames a run, changes its status, note and tags */
         patch: operations["update_run"];
         trace?: never;
     };
@@ -1077,7 +1077,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists a folder of a run's artifacts. */
+        /** Lists a folder of a run's artifacts */
         get: operations["list_run_artifacts"];
         put?: never;
         post?: never;
@@ -1096,7 +1096,7 @@ export interface paths {
         };
         /**
          * Reads a file of a run; byte ranges are understood. What could run in a browser is
-         *     answered for a sandbox.
+         *     answered for a sandbox
          */
         get: operations["get_run_artifact"];
         put?: never;
@@ -1114,7 +1114,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sums up each metric of a run. */
+        /** Sums up each metric of a run */
         get: operations["list_run_metrics"];
         put?: never;
         post?: never;
@@ -1131,7 +1131,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the models that a run logged, and where they stand in the registry. */
+        /** Lists the models that a run logged, and where they stand in the registry */
         get: operations["list_run_models"];
         put?: never;
         post?: never;
@@ -1150,7 +1150,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes a run out of the trash. */
+        /** Takes a run out of the trash */
         post: operations["restore_run"];
         delete?: never;
         options?: never;
@@ -1167,7 +1167,7 @@ export interface paths {
         };
         /**
          * Finds experiments, runs and registered models by words in their names, tags, params and
-         *     notes.
+         *     notes
          */
         get: operations["search"];
         put?: never;
@@ -1185,7 +1185,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows what the server is and how much it holds. */
+        /** Shows what the server is and how much it holds */
         get: operations["get_server"];
         put?: never;
         post?: never;
@@ -1202,12 +1202,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows who is signed in. */
+        /** Shows who is signed in */
         get: operations["get_session"];
         put?: never;
-        /** Signs in and sets the session's cookie. */
+        /** Signs in and sets the session's cookie */
         post: operations["sign_in"];
-        /** Signs out and takes the cookie away. */
+        /** Signs out and takes the cookie away */
         delete: operations["sign_out"];
         options?: never;
         head?: never;
@@ -1225,7 +1225,7 @@ export interface paths {
         put?: never;
         /**
          * Issues a sign-in secret for a window beside this server. Only for who can read
-         *     `instance.json`.
+         *     instance.json
          */
         post: operations["issue_secret"];
         delete?: never;
@@ -1241,7 +1241,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists where the caller is signed in. */
+        /** Lists where the caller is signed in */
         get: operations["list_sessions"];
         put?: never;
         post?: never;
@@ -1261,7 +1261,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Signs the caller out somewhere. */
+        /** Signs the caller out somewhere */
         delete: operations["revoke_session"];
         options?: never;
         head?: never;
@@ -1277,7 +1277,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops the server. Only for who can read `instance.json`. */
+        /** Stops the server. Only for who can read instance.json */
         post: operations["shut_down"];
         delete?: never;
         options?: never;
@@ -1296,7 +1296,7 @@ export interface paths {
         put?: never;
         /**
          * Makes another signing key: everybody is signed out, and every token of the stack's
-         *     sign-in ends. Personal access tokens stay.
+         *     sign-in ends. Personal access tokens stay
          */
         post: operations["rotate_key"];
         delete?: never;
@@ -1312,10 +1312,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the caller's tokens. */
+        /** Lists the caller's tokens */
         get: operations["list_tokens"];
         put?: never;
-        /** Makes a token. */
+        /** Makes a token */
         post: operations["create_token"];
         delete?: never;
         options?: never;
@@ -1333,7 +1333,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revokes a token at once. */
+        /** Revokes a token at once */
         delete: operations["revoke_token"];
         options?: never;
         head?: never;
@@ -1349,7 +1349,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deletes traces of an experiment for good, with their spans, files and assessments. */
+        /** Deletes traces of an experiment for good, with their spans, files and assessments */
         post: operations["delete_traces"];
         delete?: never;
         options?: never;
@@ -1366,7 +1366,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Searches traces; newest first when no order is said. */
+        /** Searches traces; newest first when no order is said */
         post: operations["search_traces"];
         delete?: never;
         options?: never;
@@ -1381,7 +1381,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A trace with the spans that have arrived so far. */
+        /** A trace with the spans that have arrived so far */
         get: operations["get_trace"];
         put?: never;
         post?: never;
@@ -1398,7 +1398,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists what lies in the trash. */
+        /** Lists what lies in the trash */
         get: operations["list_trash"];
         put?: never;
         post?: never;
@@ -1417,7 +1417,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deletes for good what lies in the trash. For administrators. */
+        /** Deletes for good what lies in the trash. For administrators */
         post: operations["empty_trash"];
         delete?: never;
         options?: never;
@@ -1434,7 +1434,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Brings things back from the trash; an experiment with all its runs. */
+        /** Brings things back from the trash; an experiment with all its runs */
         post: operations["restore_trash"];
         delete?: never;
         options?: never;
@@ -1449,10 +1449,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All users. */
+        /** All users */
         get: operations["list_users"];
         put?: never;
-        /** Makes a user, and writes to them when there is a mail server. The mail holds no password. */
+        /** Makes a user, and writes to them when there is a mail server. The mail holds no password */
         post: operations["create_user"];
         delete?: never;
         options?: never;
@@ -1467,9 +1467,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller. */
+        /** The caller */
         get: operations["read_me"];
-        /** Changes the caller's name, e-mail or password. Another password ends sessions and tokens. */
+        /** Changes the caller's name, e-mail or password. Another password ends sessions and tokens */
         put: operations["put_me"];
         post?: never;
         delete?: never;
@@ -1487,7 +1487,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes an account for oneself, where the server lets people. */
+        /** Makes an account for oneself, where the server lets people */
         post: operations["open_user"];
         delete?: never;
         options?: never;
@@ -1502,12 +1502,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A user: oneself, or anybody for a superuser. */
+        /** A user: oneself, or anybody for a superuser */
         get: operations["read_user"];
-        /** Changes a user. Another password and other rights end their sessions and tokens. */
+        /** Changes a user. Another password and other rights end their sessions and tokens */
         put: operations["update_user"];
         post?: never;
-        /** Removes a user with their tokens, permissions and items; what they made stays. */
+        /** Removes a user with their tokens, permissions and items; what they made stays */
         delete: operations["delete_user"];
         options?: never;
         head?: never;
@@ -1521,7 +1521,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tells that the server answers. */
+        /** Tells that the server answers */
         get: operations["health_check"];
         put?: never;
         post?: never;
@@ -1542,7 +1542,7 @@ export interface paths {
         put?: never;
         /**
          * Sends a mail to see whether it arrives. When the mail server does not take it, its words
-         *     are the answer.
+         *     are the answer
          */
         post: operations["test_email"];
         delete?: never;
@@ -1558,7 +1558,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows figures in Prometheus' text form. */
+        /** Shows figures in Prometheus' text form */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -1655,7 +1655,12 @@ export interface components {
              */
             peak_bytes?: number | null;
         };
-        /** @description Where to write. */
+        /**
+         * @description Where to write.
+         * @example {
+         *       "path": "/home/ada/branchline-2026-11-28.db"
+         *     }
+         */
         Backup: {
             /** @description Absolute path on the server's machine. */
             path: string;
@@ -1671,7 +1676,15 @@ export interface components {
             /** @description Runs that were changed. */
             done: number;
         };
-        /** @description Many runs and what to do with them. */
+        /**
+         * @description Many runs and what to do with them.
+         * @example {
+         *       "action": "delete",
+         *       "run_ids": [
+         *         "5d41402abc4b2a76b9719d911017c592"
+         *       ]
+         *     }
+         */
         BulkRuns: {
             run_ids: string[];
             /**
@@ -1685,7 +1698,13 @@ export interface components {
             ok: boolean;
             problems: string[];
         };
-        /** @description A filter to check. */
+        /**
+         * @description A filter to check.
+         * @example {
+         *       "entity": "runs",
+         *       "filter": "metrics.rmse < 0.8"
+         *     }
+         */
         CheckFilter: {
             /**
              * @description What a filter is for.
@@ -1694,7 +1713,12 @@ export interface components {
             entity: "runs" | "experiments" | "models" | "model_versions" | "logged_models";
             filter: string;
         };
-        /** @description Whether to write the credentials file, too. */
+        /**
+         * @description Whether to write the credentials file, too.
+         * @example {
+         *       "write": false
+         *     }
+         */
         Connect: {
             /**
              * @description Put the token into `~/.mlflow/credentials` on the server's machine. MLflow's
@@ -1716,14 +1740,28 @@ export interface components {
             credentials_path?: string | null;
             written: boolean;
         };
-        /** @description A new experiment. */
+        /**
+         * @description A new experiment.
+         * @example {
+         *       "name": "diabetes",
+         *       "tags": {
+         *         "team": "research"
+         *       }
+         *     }
+         */
         CreateExperiment: {
             name: string;
             tags?: {
                 [key: string]: string;
             };
         };
-        /** @description A note to be made. */
+        /**
+         * @description A note to be made.
+         * @example {
+         *       "description": "The last one **underfits**.",
+         *       "title": "Try a smaller alpha"
+         *     }
+         */
         CreateItem: {
             /** @description 1 to 255 characters. */
             title: string;
@@ -1731,7 +1769,13 @@ export interface components {
             description?: string | null;
             link?: components["schemas"]["ItemLink"] | null;
         };
-        /** @description A new name. */
+        /**
+         * @description A new name.
+         * @example {
+         *       "description": "Predicts how the disease goes on.",
+         *       "name": "diabetes"
+         *     }
+         */
         CreateModel: {
             name: string;
             /** @description Markdown. */
@@ -1740,13 +1784,27 @@ export interface components {
                 [key: string]: string;
             };
         };
-        /** @description A token to make. */
+        /**
+         * @description A token to make.
+         * @example {
+         *       "expires_at": "2027-01-01T00:00:00Z",
+         *       "name": "training on the cluster",
+         *       "scope": "log"
+         *     }
+         */
         CreateToken: {
             name: string;
             scope: components["schemas"]["Scope"];
             expires_at?: components["schemas"]["Time"] | null;
         };
-        /** @description A user to be made. */
+        /**
+         * @description A user to be made.
+         * @example {
+         *       "email": "bob@example.org",
+         *       "full_name": "Bob",
+         *       "password": "pascaline-1642"
+         *     }
+         */
         CreateUser: {
             email: string;
             /** @description 8 to 128 characters. */
@@ -1755,7 +1813,13 @@ export interface components {
             is_active?: boolean;
             is_superuser?: boolean;
         };
-        /** @description What a version is made from: a logged model, a run's files, or any source. */
+        /**
+         * @description What a version is made from: a logged model, a run's files, or any source.
+         * @example {
+         *       "run_id": "5d41402abc4b2a76b9719d911017c592",
+         *       "source": "runs:/5d41402abc4b2a76b9719d911017c592/model"
+         *     }
+         */
         CreateVersion: {
             run_id?: string | null;
             model_id?: string | null;
@@ -1831,7 +1895,13 @@ export interface components {
              */
             elsewhere: number;
         };
-        /** @description What is to go: `items`, or `all`. */
+        /**
+         * @description What is to go: `items`, or `all`.
+         * @example {
+         *       "before": "2026-11-01T00:00:00Z",
+         *       "dry_run": true
+         *     }
+         */
         EmptyTrash: {
             /** @description These; at most 1000. */
             items?: components["schemas"]["TrashRef"][] | null;
@@ -1854,7 +1924,10 @@ export interface components {
         Error: {
             /** @description What happened. */
             detail: string;
-            /** @description What to branch on, such as `RESOURCE_DOES_NOT_EXIST`. */
+            /**
+             * @description What to branch on.
+             * @example RESOURCE_DOES_NOT_EXIST
+             */
             code: string;
             /** @description What to do about it. */
             hint?: string | null;
@@ -1946,6 +2019,26 @@ export interface components {
         /**
          * @description A part of a graph: a job, or parts that run one after the other (`chain`), at once
          *     (`group`), or at once with one after all of them (`chord` and `body`).
+         * @example {
+         *       "chain": [
+         *         {
+         *           "job": {
+         *             "args": [
+         *               "one"
+         *             ],
+         *             "task": "app.worker.run_task"
+         *           }
+         *         },
+         *         {
+         *           "job": {
+         *             "args": [
+         *               "two"
+         *             ],
+         *             "task": "app.worker.run_task"
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         GraphBody: {
             chain: components["schemas"]["GraphBody"][];
@@ -1998,8 +2091,12 @@ export interface components {
             /** @description Celery's form: UTC without a zone. */
             date_done?: string | null;
             name: string;
-            args: unknown;
-            kwargs: unknown;
+            /** @description A list, as it was sent. */
+            args: unknown[];
+            /** @description By name, as they were sent. */
+            kwargs: {
+                [key: string]: unknown;
+            };
             worker?: string | null;
             /** Format: int32 */
             retries: number;
@@ -2124,7 +2221,13 @@ export interface components {
         LoggedModelList: {
             models: components["schemas"]["LoggedModel"][];
         };
-        /** @description An OAuth2 password form. */
+        /**
+         * @description An OAuth2 password form.
+         * @example {
+         *       "password": "difference-engine",
+         *       "username": "ada@example.org"
+         *     }
+         */
         LoginForm: {
             /**
              * @description The e-mail.
@@ -2265,7 +2368,13 @@ export interface components {
             /** @description Of the run that made it, when it is here. */
             run_name?: string | null;
         };
-        /** @description Another password. */
+        /**
+         * @description Another password.
+         * @example {
+         *       "new_password": "analytical-engine",
+         *       "token": "eyJhbGciOiJIUzI1NiJ9.…"
+         *     }
+         */
         NewPassword: {
             /** @description From the recovery link. */
             token: string;
@@ -2279,13 +2388,28 @@ export interface components {
         };
         /** @description A number, or a word where JSON has no number. */
         Number: number | ("NaN" | "Infinity" | "-Infinity");
-        /** @description A person who makes an account for themselves. */
+        /**
+         * @description A person who makes an account for themselves.
+         * @example {
+         *       "email": "eve@example.org",
+         *       "full_name": "Eve",
+         *       "password": "stepped-reckoner"
+         *     }
+         */
         OpenUser: {
             email: string;
             password: string;
             full_name?: string | null;
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "note": "Elastic nets of all sizes.",
+         *       "tags": {
+         *         "team": null
+         *       }
+         *     }
+         */
         PatchExperiment: {
             name?: string | null;
             /** @description Markdown; empty removes it. */
@@ -2295,12 +2419,25 @@ export interface components {
                 [key: string]: string | null;
             };
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "full_name": "Ada Lovelace"
+         *     }
+         */
         PatchMe: {
             email?: string | null;
             full_name?: string | null;
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "description": "Trained on the whole set.",
+         *       "tags": {
+         *         "checked": "yes"
+         *       }
+         *     }
+         */
         PatchModel: {
             name?: string | null;
             /** @description Markdown. */
@@ -2310,7 +2447,16 @@ export interface components {
                 [key: string]: string | null;
             };
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "name": "slow-otter",
+         *       "note": "The best so far.",
+         *       "tags": {
+         *         "kept": "yes"
+         *       }
+         *     }
+         */
         PatchRun: {
             name?: string | null;
             /** @description Markdown; empty removes it. */
@@ -2321,7 +2467,13 @@ export interface components {
                 [key: string]: string | null;
             };
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "description": "The one that is live.",
+         *       "stage": "Production"
+         *     }
+         */
         PatchVersion: {
             /** @description Markdown. */
             description?: string | null;
@@ -2343,7 +2495,15 @@ export interface components {
         Purged: {
             purged: number;
         };
-        /** @description A permission to give. */
+        /**
+         * @description A permission to give.
+         * @example {
+         *       "email": "bob@example.org",
+         *       "permission": "EDIT",
+         *       "resource_id": "1",
+         *       "resource_type": "experiment"
+         *     }
+         */
         PutPermission: {
             email: string;
             resource_type: string;
@@ -2399,7 +2559,12 @@ export interface components {
                 [key: string]: string;
             };
         };
-        /** @description Under which name. */
+        /**
+         * @description Under which name.
+         * @example {
+         *       "name": "my enet model"
+         *     }
+         */
         RegisterModel: {
             /**
              * @description Spaces become `-`.
@@ -2447,7 +2612,17 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
-        /** @description What to bring back. */
+        /**
+         * @description What to bring back.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "5d41402abc4b2a76b9719d911017c592",
+         *           "kind": "run"
+         *         }
+         *       ]
+         *     }
+         */
         RestoreTrash: {
             /** @description At most 1000. */
             items: components["schemas"]["TrashRef"][];
@@ -2571,7 +2746,19 @@ export interface components {
              */
             elapsed_ms: number;
         };
-        /** @description What to look for. */
+        /**
+         * @description What to look for.
+         * @example {
+         *       "experiment_ids": [
+         *         "1"
+         *       ],
+         *       "filter": "metrics.rmse < 0.8",
+         *       "max_results": 50,
+         *       "order_by": [
+         *         "metrics.rmse ASC"
+         *       ]
+         *     }
+         */
         SearchRuns: {
             /** @description Every active experiment when absent. */
             experiment_ids?: string[] | null;
@@ -2612,7 +2799,18 @@ export interface components {
             cursor: string;
             series: components["schemas"]["Series"][];
         };
-        /** @description Which series. */
+        /**
+         * @description Which series.
+         * @example {
+         *       "keys": [
+         *         "loss"
+         *       ],
+         *       "max_points": 1000,
+         *       "run_ids": [
+         *         "5d41402abc4b2a76b9719d911017c592"
+         *       ]
+         *     }
+         */
         SeriesQuery: {
             run_ids: string[];
             keys: string[];
@@ -2669,18 +2867,35 @@ export interface components {
         SessionList: {
             sessions: components["schemas"]["SignedIn"][];
         };
-        /** @description Where an alias points. */
+        /**
+         * @description Where an alias points.
+         * @example {
+         *       "version": 1
+         *     }
+         */
         SetAlias: {
             /** Format: int64 */
             version: number;
         };
-        /** @description A new password. */
+        /**
+         * @description A new password.
+         * @example {
+         *       "current": "difference-engine",
+         *       "new": "analytical-engine"
+         *     }
+         */
         SetPassword: {
             /** @description Needed when there is one. */
             current?: string | null;
             new: string;
         };
-        /** @description What becomes of a queue; what is absent stays. */
+        /**
+         * @description What becomes of a queue; what is absent stays.
+         * @example {
+         *       "concurrency": 2,
+         *       "paused": false
+         *     }
+         */
         SetQueue: {
             /**
              * Format: int32
@@ -2689,12 +2904,23 @@ export interface components {
             concurrency?: number | null;
             paused?: boolean | null;
         };
-        /** @description A rate to set. */
+        /**
+         * @description A rate to set.
+         * @example {
+         *       "rate": "10/m"
+         *     }
+         */
         SetRate: {
             /** @description `10/s`, `10/m` or `10/h`; no limit when absent. */
             rate?: string | null;
         };
-        /** @description How to sign in: a single-use secret, or an e-mail and a password. */
+        /**
+         * @description How to sign in: a single-use secret, or an e-mail and a password.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "password": "difference-engine"
+         *     }
+         */
         SignIn: {
             secret: string;
         } | {
@@ -2767,7 +2993,13 @@ export interface components {
          * @enum {string}
          */
         SpanStatus: "UNSET" | "OK" | "ERROR";
-        /** @description A query; it can only read. */
+        /**
+         * @description A query; it can only read.
+         * @example {
+         *       "limit": 100,
+         *       "sql": "SELECT name FROM experiment"
+         *     }
+         */
         SqlQuery: {
             sql: string;
             /** @description Most rows; 1000 when not said, at most 10,000. */
@@ -2776,7 +3008,8 @@ export interface components {
         /** @description Rows of a query. */
         SqlRows: {
             columns: string[];
-            rows: Record<string, never>[][];
+            /** @description Of each row its cells: text, a number or null. */
+            rows: unknown[][];
             /** @description There are more rows. */
             truncated: boolean;
         };
@@ -2863,14 +3096,25 @@ export interface components {
             is_superuser: boolean;
         };
         String: string;
-        /** @description A job to queue. */
+        /**
+         * @description A job to queue.
+         * @example {
+         *       "args": [
+         *         "hello"
+         *       ],
+         *       "priority": 5,
+         *       "task": "app.worker.run_task"
+         *     }
+         */
         SubmitJob: {
             /** @description A task by its name; or `command`. */
             task?: string | null;
             /** @description Program and arguments; never a shell's string. */
             command?: string[] | null;
             args?: unknown[];
-            kwargs?: Record<string, never>;
+            kwargs?: {
+                [key: string]: unknown;
+            };
             /** @description Where the command runs; the job's own folder when absent. */
             cwd?: string | null;
             /** @description Variables added to the command's environment. */
@@ -2995,7 +3239,15 @@ export interface components {
             /** @description Those that none stands in for, oldest first. */
             assessments: components["schemas"]["Assessment"][];
         };
-        /** @description Which traces are to go. */
+        /**
+         * @description Which traces are to go.
+         * @example {
+         *       "experiment_id": "1",
+         *       "trace_ids": [
+         *         "tr-5d41402abc4b2a76b9719d911017c592"
+         *       ]
+         *     }
+         */
         TraceDeletion: {
             experiment_id: components["schemas"]["String"];
             trace_ids: string[];
@@ -3014,7 +3266,16 @@ export interface components {
             traces: components["schemas"]["Trace"][];
             next_page_token?: string | null;
         };
-        /** @description A search over traces. */
+        /**
+         * @description A search over traces.
+         * @example {
+         *       "experiment_ids": [
+         *         "1"
+         *       ],
+         *       "filter": "trace.status = 'ERROR'",
+         *       "max_results": 50
+         *     }
+         */
         TraceSearch: {
             /** @description Where to look; none finds nothing. */
             experiment_ids: components["schemas"]["String"][];
@@ -3091,19 +3352,35 @@ export interface components {
             kind: components["schemas"]["TrashKind"];
             id: string;
         };
-        /** @description What to change of an item; absent fields stay. */
+        /**
+         * @description What to change of an item; absent fields stay.
+         * @example {
+         *       "title": "Try a much smaller alpha"
+         *     }
+         */
         UpdateItem: {
             title?: string | null;
             description?: string | null;
             link?: components["schemas"]["ItemLink"] | null;
         };
-        /** @description What to change of oneself; absent fields stay. */
+        /**
+         * @description What to change of oneself; absent fields stay.
+         * @example {
+         *       "full_name": "Ada Lovelace"
+         *     }
+         */
         UpdateMe: {
             password?: string | null;
             full_name?: string | null;
             email?: string | null;
         };
-        /** @description What to change of a user; absent fields stay. */
+        /**
+         * @description What to change of a user; absent fields stay.
+         * @example {
+         *       "full_name": "Bob Pascal",
+         *       "is_active": true
+         *     }
+         */
         UpdateUser: {
             email?: string | null;
             full_name?: string | null;
@@ -3130,7 +3407,259 @@ export interface components {
             task_ids: string[];
         };
     };
-    responses: never;
+    responses: {
+        /** @description A part of the request is not understood, or breaks a rule. */
+        BadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "INVALID_PARAMETER_VALUE",
+                 *       "detail": "Invalid value for parameter 'max_results' supplied: 0 is not between 1 and 1000.",
+                 *       "hint": "Leave it out for the usual number."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description It changed meanwhile, is in use, or is not in a state for this. */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "RESOURCE_CONFLICT",
+                 *       "detail": "The job has not ended."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The server made a mistake; its log says more. */
+        Failed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "INTERNAL_ERROR",
+                 *       "detail": "The server made a mistake; its log says more."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The credential does not allow this. In plain text: the `Host` or the `Origin` is not one of the server's. */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "PERMISSION_DENIED",
+                 *       "detail": "Only an administrator may do this.",
+                 *       "hint": "Sign in as a superuser, or use a token of scope `admin`."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+                /** @example Cross-origin request blocked. */
+                "text/plain": string;
+            };
+        };
+        /** @description Parts of the request are missing or of another kind. */
+        Invalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": [
+                 *         {
+                 *           "loc": [
+                 *             "body",
+                 *             "title"
+                 *           ],
+                 *           "msg": "field required",
+                 *           "type": "value_error.missing"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ValidationError"];
+            };
+        };
+        /** @description There is no such thing, or the caller may not see it. */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "RESOURCE_DOES_NOT_EXIST",
+                 *       "detail": "No Experiment with id=7 exists"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request breaks a rule, or the caller may not do this. */
+        StackBadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "INVALID_PARAMETER_VALUE",
+                 *       "detail": "The user doesn't have enough privileges"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The credential does not hold, or does not allow this. In plain text: the `Host` or the `Origin` is not one of the server's. */
+        StackForbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "UNAUTHENTICATED",
+                 *       "detail": "Could not validate credentials"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+                /** @example Cross-origin request blocked. */
+                "text/plain": string;
+            };
+        };
+        /** @description There is no such thing, or the caller's account is gone. */
+        StackNotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "RESOURCE_DOES_NOT_EXIST",
+                 *       "detail": "User not found"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description No credential was sent. */
+        StackUnauthenticated: {
+            headers: {
+                /** @description The scheme of a credential that would be taken. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "UNAUTHENTICATED",
+                 *       "detail": "Not authenticated"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The disk is full. */
+        StorageFull: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "STORAGE_FULL",
+                 *       "detail": "The disk is full.",
+                 *       "hint": "Make room, then try again."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The body is over the limit. */
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "PAYLOAD_TOO_LARGE",
+                 *       "detail": "The request's body is larger than 16777216 bytes.",
+                 *       "hint": "Send it in smaller pieces."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description Too many failed attempts to sign in; `Retry-After` says how long to wait. */
+        TooManyRequests: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "REQUEST_LIMIT_EXCEEDED",
+                 *       "detail": "Too many attempts to sign in.",
+                 *       "hint": "Wait a little, then try again."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description No credential was sent, or the one sent does not hold. */
+        Unauthenticated: {
+            headers: {
+                /** @description The scheme of a credential that would be taken. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "UNAUTHENTICATED",
+                 *       "detail": "This needs a credential, and none was sent.",
+                 *       "hint": "Sign in, or send a token: `branchline connect` prints one."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The server is overloaded or stopping; `Retry-After` says when to try again. */
+        Unavailable: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "TEMPORARILY_UNAVAILABLE",
+                 *       "detail": "The server is stopping."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -3156,15 +3685,11 @@ export interface operations {
                     "application/json": components["schemas"]["People"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     connect: {
@@ -3189,15 +3714,15 @@ export interface operations {
                     "application/json": components["schemas"]["Connected"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     backup_database: {
@@ -3222,15 +3747,15 @@ export interface operations {
                     "application/json": components["schemas"]["BackupDone"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     check_database: {
@@ -3251,15 +3776,11 @@ export interface operations {
                     "application/json": components["schemas"]["CheckDone"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     query_database: {
@@ -3284,15 +3805,15 @@ export interface operations {
                     "application/json": components["schemas"]["SqlRows"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     rebuild_index: {
@@ -3311,15 +3832,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     database_status: {
@@ -3340,15 +3859,11 @@ export interface operations {
                     "application/json": components["schemas"]["DatabaseStatus"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_experiments: {
@@ -3378,15 +3893,12 @@ export interface operations {
                     "application/json": components["schemas"]["ExperimentList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_experiment: {
@@ -3411,15 +3923,15 @@ export interface operations {
                     "application/json": components["schemas"]["Experiment"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_experiment: {
@@ -3443,15 +3955,13 @@ export interface operations {
                     "application/json": components["schemas"]["Experiment"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_experiment: {
@@ -3473,15 +3983,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     update_experiment: {
@@ -3509,15 +4019,16 @@ export interface operations {
                     "application/json": components["schemas"]["Experiment"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_experiment_keys: {
@@ -3541,15 +4052,13 @@ export interface operations {
                     "application/json": components["schemas"]["ExperimentKeys"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     restore_experiment: {
@@ -3573,15 +4082,15 @@ export interface operations {
                     "application/json": components["schemas"]["Experiment"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     check_filter: {
@@ -3606,15 +4115,15 @@ export interface operations {
                     "application/json": components["schemas"]["FilterVerdict"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_items: {
@@ -3646,15 +4155,14 @@ export interface operations {
                     "application/json": components["schemas"]["Item"][];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_item: {
@@ -3679,24 +4187,17 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description A field is wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     read_item: {
@@ -3720,15 +4221,14 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     update_item: {
@@ -3756,24 +4256,17 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description A field is wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_item: {
@@ -3797,15 +4290,16 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_rates: {
@@ -3826,15 +4320,11 @@ export interface operations {
                     "application/json": components["schemas"]["RateList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     set_rate: {
@@ -3860,15 +4350,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_jobs: {
@@ -3902,15 +4393,12 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     submit_job: {
@@ -3944,15 +4432,15 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     submit_graph: {
@@ -3977,15 +4465,15 @@ export interface operations {
                     "application/json": components["schemas"]["QueuedGraph"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     job_stats: {
@@ -4006,15 +4494,11 @@ export interface operations {
                     "application/json": components["schemas"]["JobStats"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_tasks: {
@@ -4035,15 +4519,11 @@ export interface operations {
                     "application/json": components["schemas"]["TaskList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_job: {
@@ -4070,15 +4550,13 @@ export interface operations {
                     "application/json": components["schemas"]["JobDetail"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     forget_job: {
@@ -4100,15 +4578,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     cancel_job: {
@@ -4132,15 +4610,15 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     job_log: {
@@ -4169,15 +4647,13 @@ export interface operations {
                     "application/json": components["schemas"]["JobLog"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     report_job: {
@@ -4192,7 +4668,15 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                /**
+                 * @example {
+                 *       "progress": 0.4,
+                 *       "text": "epoch 4 of 10"
+                 *     }
+                 */
+                "application/json": {
+                    [key: string]: unknown;
+                };
             };
         };
         responses: {
@@ -4203,15 +4687,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     retry_job: {
@@ -4235,15 +4720,15 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_model_artifacts: {
@@ -4270,15 +4755,13 @@ export interface operations {
                     "application/json": components["schemas"]["ArtifactList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_model_artifact: {
@@ -4298,24 +4781,45 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes. */
+            /** @description The bytes, as their name says. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": number[];
+                    "*/*": number[];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
+            /** @description The range that was asked for. */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Error"];
+                    "*/*": number[];
                 };
             };
+            /** @description As the caller has it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The range begins after the end. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     access_token: {
@@ -4340,24 +4844,15 @@ export interface operations {
                     "application/json": components["schemas"]["AccessToken"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            403: components["responses"]["StackForbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     test_token: {
@@ -4378,15 +4873,15 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     read_logs: {
@@ -4412,15 +4907,12 @@ export interface operations {
                     "application/json": components["schemas"]["LogLines"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_me: {
@@ -4441,15 +4933,11 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     update_me: {
@@ -4474,15 +4962,15 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     set_password: {
@@ -4505,15 +4993,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_metric_series: {
@@ -4538,15 +5026,15 @@ export interface operations {
                     "application/json": components["schemas"]["SeriesList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     archive_model_by_get: {
@@ -4568,15 +5056,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     archive_model: {
@@ -4598,15 +5085,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     predict: {
@@ -4621,30 +5109,48 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "age": 0.03,
+                 *         "bmi": 0.06,
+                 *         "bp": 0.02,
+                 *         "sex": 0.05
+                 *       }
+                 *     ]
+                 */
                 "application/json": {
                     [key: string]: number;
                 }[];
             };
         };
         responses: {
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
             /** @description Not offered yet. */
             501: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "NOT_IMPLEMENTED",
+                     *       "detail": "Predicting is not offered yet."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     unarchive_model_by_get: {
@@ -4666,15 +5172,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     unarchive_model: {
@@ -4696,15 +5201,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_stack_models: {
@@ -4725,15 +5231,13 @@ export interface operations {
                     "application/json": components["schemas"]["StackModel"][];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     register_model_of_run: {
@@ -4761,24 +5265,17 @@ export interface operations {
                     "application/json": components["schemas"]["StackModelVersion"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_stack_runs: {
@@ -4799,15 +5296,13 @@ export interface operations {
                     "application/json": components["schemas"]["StackRunInfo"][];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     read_stack_run: {
@@ -4831,15 +5326,14 @@ export interface operations {
                     "application/json": components["schemas"]["StackRun"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_models: {
@@ -4868,15 +5362,12 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredModelList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_model: {
@@ -4901,15 +5392,15 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredModel"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_model: {
@@ -4933,15 +5424,13 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredModelWithVersions"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_model: {
@@ -4963,15 +5452,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     update_model: {
@@ -4999,15 +5488,16 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredModelWithVersions"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     set_alias: {
@@ -5035,15 +5525,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_alias: {
@@ -5067,15 +5558,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     create_version: {
@@ -5103,15 +5594,16 @@ export interface operations {
                     "application/json": components["schemas"]["ModelVersion"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_version: {
@@ -5135,15 +5627,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     update_version: {
@@ -5173,15 +5665,16 @@ export interface operations {
                     "application/json": components["schemas"]["ModelVersion"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     openapi: {
@@ -5199,9 +5692,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_mail: {
@@ -5227,15 +5725,12 @@ export interface operations {
                     "application/json": components["schemas"]["MailList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_mail: {
@@ -5259,15 +5754,13 @@ export interface operations {
                     "application/json": components["schemas"]["Mail"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     recover_password: {
@@ -5291,15 +5784,14 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_permissions: {
@@ -5325,15 +5817,12 @@ export interface operations {
                     "application/json": components["schemas"]["GrantList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     put_permission: {
@@ -5358,15 +5847,15 @@ export interface operations {
                     "application/json": components["schemas"]["GrantBody"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_permission: {
@@ -5392,15 +5881,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_preferences: {
@@ -5418,18 +5906,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     update_preferences: {
@@ -5441,7 +5927,14 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                /**
+                 * @example {
+                 *       "theme": "dark"
+                 *     }
+                 */
+                "application/json": {
+                    [key: string]: unknown;
+                };
             };
         };
         responses: {
@@ -5451,18 +5944,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_queues: {
@@ -5483,15 +5978,11 @@ export interface operations {
                     "application/json": components["schemas"]["QueueList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     set_queue: {
@@ -5519,15 +6010,16 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     waiting_jobs: {
@@ -5551,15 +6043,13 @@ export interface operations {
                     "application/json": components["schemas"]["WaitingJobs"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     purge_queue: {
@@ -5583,15 +6073,15 @@ export interface operations {
                     "application/json": components["schemas"]["Purged"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     reset_password: {
@@ -5616,24 +6106,15 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            403: components["responses"]["StackForbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     bulk_runs: {
@@ -5658,15 +6139,15 @@ export interface operations {
                     "application/json": components["schemas"]["BulkDone"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_run_keys: {
@@ -5687,15 +6168,11 @@ export interface operations {
                     "application/json": components["schemas"]["ExperimentKeys"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     search_runs: {
@@ -5720,15 +6197,15 @@ export interface operations {
                     "application/json": components["schemas"]["RunList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_run: {
@@ -5752,15 +6229,13 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_run: {
@@ -5782,15 +6257,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     update_run: {
@@ -5818,15 +6293,16 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_run_artifacts: {
@@ -5853,15 +6329,13 @@ export interface operations {
                     "application/json": components["schemas"]["ArtifactList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_run_artifact: {
@@ -5881,24 +6355,45 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes. */
+            /** @description The bytes, as their name says. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": number[];
+                    "*/*": number[];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
+            /** @description The range that was asked for. */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Error"];
+                    "*/*": number[];
                 };
             };
+            /** @description As the caller has it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The range begins after the end. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_run_metrics: {
@@ -5922,15 +6417,13 @@ export interface operations {
                     "application/json": components["schemas"]["MetricSummaries"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_run_models: {
@@ -5954,15 +6447,13 @@ export interface operations {
                     "application/json": components["schemas"]["LoggedModelList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     restore_run: {
@@ -5986,15 +6477,15 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     search: {
@@ -6025,15 +6516,12 @@ export interface operations {
                     "application/json": components["schemas"]["SearchResults"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_server: {
@@ -6054,15 +6542,11 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_session: {
@@ -6083,15 +6567,11 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     sign_in: {
@@ -6116,15 +6596,14 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     sign_out: {
@@ -6143,15 +6622,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     issue_secret: {
@@ -6172,15 +6649,13 @@ export interface operations {
                     "application/json": components["schemas"]["SignInSecret"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_sessions: {
@@ -6201,15 +6676,11 @@ export interface operations {
                     "application/json": components["schemas"]["SessionList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     revoke_session: {
@@ -6231,15 +6702,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     shut_down: {
@@ -6258,15 +6729,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     rotate_key: {
@@ -6285,15 +6754,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_tokens: {
@@ -6314,15 +6781,11 @@ export interface operations {
                     "application/json": components["schemas"]["TokenList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_token: {
@@ -6347,15 +6810,15 @@ export interface operations {
                     "application/json": components["schemas"]["NewToken"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     revoke_token: {
@@ -6377,15 +6840,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_traces: {
@@ -6410,15 +6873,15 @@ export interface operations {
                     "application/json": components["schemas"]["DeletedTraces"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     search_traces: {
@@ -6443,15 +6906,15 @@ export interface operations {
                     "application/json": components["schemas"]["TraceList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_trace: {
@@ -6475,15 +6938,13 @@ export interface operations {
                     "application/json": components["schemas"]["TraceDetail"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_trash: {
@@ -6510,15 +6971,12 @@ export interface operations {
                     "application/json": components["schemas"]["TrashList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     empty_trash: {
@@ -6543,15 +7001,15 @@ export interface operations {
                     "application/json": components["schemas"]["EmptiedTrash"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     restore_trash: {
@@ -6576,15 +7034,15 @@ export interface operations {
                     "application/json": components["schemas"]["RestoredTrash"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_users: {
@@ -6610,15 +7068,14 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"][];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_user: {
@@ -6643,24 +7100,17 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     read_me: {
@@ -6681,15 +7131,13 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     put_me: {
@@ -6714,24 +7162,17 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description A field is wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     open_user: {
@@ -6756,24 +7197,15 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            403: components["responses"]["StackForbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     read_user: {
@@ -6797,15 +7229,14 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     update_user: {
@@ -6833,24 +7264,17 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description A field is wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_user: {
@@ -6874,15 +7298,16 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     health_check: {
@@ -6900,18 +7325,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": boolean;
+                    "application/json": boolean;
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            403: components["responses"]["StackForbidden"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     test_email: {
@@ -6935,24 +7354,16 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description The recipient is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_metrics: {
@@ -6973,15 +7384,11 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }

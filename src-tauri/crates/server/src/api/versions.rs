@@ -119,6 +119,7 @@ pub(super) async fn all(state: &AppState, actor: &Actor, name: &str) -> Result<V
 
 /// What a version is made from: a logged model, a run's files, or any source.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"run_id": "5d41402abc4b2a76b9719d911017c592", "source": "runs:/5d41402abc4b2a76b9719d911017c592/model"}))]
 struct CreateVersion {
     run_id: Option<String>,
     model_id: Option<String>,
@@ -191,6 +192,7 @@ async fn complete(engine: &Engine, actor: &Actor, new: &mut NewModelVersion) -> 
 
 /// What to change; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"description": "The one that is live.", "stage": "Production"}))]
 struct PatchVersion {
     /// Markdown.
     description: Option<String>,
@@ -262,6 +264,7 @@ async fn delete_version(
 
 /// Where an alias points.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"version": 1}))]
 struct SetAlias {
     version: i64,
 }

@@ -1,6 +1,6 @@
 //! Runs and registered models, as the stack's clients know them.
 
-use super::error::{StackError, StackResult, ValidationError};
+use super::error::{StackError, StackResult};
 use super::extract::{Json, Path, Superuser};
 use crate::error::Failure;
 use crate::state::AppState;
@@ -201,6 +201,7 @@ async fn read_stack_run(
 
 /// Under which name.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"name": "my enet model"}))]
 struct RegisterModel {
     /// Spaces become `-`.
     #[schema(example = "my enet model")]
@@ -216,7 +217,6 @@ struct RegisterModel {
     request_body = RegisterModel,
     responses(
         (status = 200, description = "The version.", body = StackModelVersion),
-        (status = 422, description = "A field is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -396,7 +396,10 @@ impl axum::extract::FromRequestParts<AppState> for WithHeader {
     path = "/api/v1/ml/model/{name}/predict",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    request_body = Vec<BTreeMap<String, f64>>,
+    request_body(
+        content = Vec<BTreeMap<String, f64>>,
+        example = json!([{"age": 0.03, "sex": 0.05, "bmi": 0.06, "bp": 0.02}])
+    ),
     responses((status = 501, description = "Not offered yet.", body = crate::error::ErrorBody), Failure)
 )]
 async fn predict(_superuser: Superuser, _name: Path<String>) -> StackError {

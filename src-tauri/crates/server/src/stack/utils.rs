@@ -1,6 +1,6 @@
 //! Trying things out.
 
-use super::error::{StackResult, ValidationError};
+use super::error::StackResult;
 use super::extract::{Query, Superuser};
 use super::login::{CREATED, Message};
 use crate::error::Failure;
@@ -33,7 +33,6 @@ struct Recipient {
     params(Recipient),
     responses(
         (status = 201, description = "The mail server took it.", body = Message),
-        (status = 422, description = "The recipient is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -52,7 +51,10 @@ async fn test_email(
     path = "/api/v1/utils/health-check/",
     tag = "utils",
     security(()),
-    responses((status = 200, description = "`true`.", body = bool), Failure)
+    responses(
+        (status = 200, description = "`true`.", body = bool, content_type = "application/json"),
+        Failure
+    )
 )]
 async fn health_check() -> super::extract::Json<bool> {
     super::extract::Json(true)

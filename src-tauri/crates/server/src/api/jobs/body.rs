@@ -23,6 +23,7 @@ enum Expires {
 /// A job to queue.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"task": "app.worker.run_task", "args": ["hello"], "priority": 5}))]
 pub(in crate::api) struct SubmitJob {
     /// A task by its name; or `command`.
     task: Option<String>,
@@ -153,6 +154,7 @@ impl SubmitJob {
 /// (`group`), or at once with one after all of them (`chord` and `body`).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({"chain": [{"job": {"task": "app.worker.run_task", "args": ["one"]}}, {"job": {"task": "app.worker.run_task", "args": ["two"]}}]}))]
 pub(in crate::api) enum GraphBody {
     Chain {
         #[schema(no_recursion)]
@@ -221,9 +223,11 @@ pub(in crate::api) struct JobBody {
     /// Celery's form: UTC without a zone.
     date_done: Option<String>,
     name: String,
-    #[schema(value_type = Value)]
+    /// A list, as it was sent.
+    #[schema(value_type = Vec<Value>)]
     args: Value,
-    #[schema(value_type = Value)]
+    /// By name, as they were sent.
+    #[schema(value_type = Object)]
     kwargs: Value,
     worker: Option<String>,
     retries: u32,

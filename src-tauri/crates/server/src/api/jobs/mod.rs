@@ -339,7 +339,7 @@ async fn retry_job(
     path = "/api/v1/jobs/{id}/report",
     tag = "jobs",
     params(("id" = String, Path, description = "The job's id.")),
-    request_body = Object,
+    request_body(content = Object, example = json!({"progress": 0.4, "text": "epoch 4 of 10"})),
     responses((status = 204, description = "Kept."), Failure)
 )]
 async fn report_job(

@@ -370,6 +370,13 @@ pub(crate) enum MailAction {
         /// Its number, from the list.
         id: i64,
     },
+    /// Keep the password to the mail server, from the first line of stdin, in the keyring of
+    /// the operating system; where none runs, in a file that only you may read.
+    Password {
+        /// Forget it instead.
+        #[arg(long)]
+        forget: bool,
+    },
 }
 
 /// What a token allows.

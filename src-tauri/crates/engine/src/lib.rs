@@ -3,6 +3,8 @@
 //! change be told after the commit. Every call takes the [`Actor`] who makes it.
 
 mod account;
+#[cfg(test)]
+mod account_tests;
 pub mod artifacts;
 mod assessment;
 mod credential;
@@ -20,6 +22,7 @@ mod live;
 mod logged_model;
 mod mail;
 mod metric;
+mod os_secrets;
 mod permission;
 mod permit;
 mod platform;
@@ -66,6 +69,7 @@ pub use job::{
     QueuedGraph, supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
+pub use os_secrets::{KeptIn, OsSecrets};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;

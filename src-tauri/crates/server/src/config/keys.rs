@@ -300,7 +300,7 @@ settings! {
     smtp_user: Option<String> = "",
         "mail.smtp_user", "BRANCHLINE_SMTP_USER", "", ["SMTP_USER"];
 
-    /// Password to it.
+    /// Password to it; `branchline mail password` keeps it in the system's keyring instead.
     smtp_password: Secret = "",
         "mail.smtp_password", "BRANCHLINE_SMTP_PASSWORD", "", ["SMTP_PASSWORD"], secret;
 

@@ -318,6 +318,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What jobs that ended lately came to, over time */
+        get: operations["job_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs/stats": {
         parameters: {
             query?: never;
@@ -435,6 +452,23 @@ export interface paths {
         put?: never;
         /** Queues an ended job again */
         post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the processes of a running job use at this moment; nothing is kept of it */
+        get: operations["job_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1158,6 +1192,103 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the schedules, by name */
+        get: operations["list_schedules"];
+        put?: never;
+        /** Makes a schedule. It needs a superuser, whose jobs its jobs are */
+        post: operations["create_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what a timing means and its next times, or what is wrong with it, as one types it;
+         *     nothing is kept
+         */
+        get: operations["preview_schedule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A schedule, by its id or its name */
+        get: operations["get_schedule"];
+        put?: never;
+        post?: never;
+        /** Removes a schedule with its history; its jobs stay */
+        delete: operations["delete_schedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a schedule, or switches it on or off. Times that pass while it is off are not
+         *     missed
+         */
+        patch: operations["change_schedule"];
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the times at which a schedule fired, or should have, newest first; the last
+         *     thousand are remembered
+         */
+        get: operations["schedule_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queues a schedule's job now; its times stay as they are */
+        post: operations["run_schedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/search": {
         parameters: {
             query?: never;
@@ -1551,6 +1682,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/healthcheck": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Answers OK, as Flower does */
+        get: operations["healthcheck"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -1558,7 +1706,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows figures in Prometheus' text form */
+        /** Shows figures in Prometheus' text form; those of jobs only to a superuser */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -1692,6 +1840,29 @@ export interface components {
              * @enum {string}
              */
             action: "delete" | "restore";
+        };
+        /**
+         * @description What to change of a schedule; absent fields stay.
+         * @example {
+         *       "enabled": false
+         *     }
+         */
+        ChangeSchedule: {
+            name?: string | null;
+            /** @description A cron expression; takes the place of `every`. */
+            cron?: string | null;
+            /** @description The IANA name of the time zone of `cron`. */
+            zone?: string | null;
+            /**
+             * Format: double
+             * @description Seconds between two times; takes the place of `cron`.
+             */
+            every?: number | null;
+            start?: components["schemas"]["Time"] | null;
+            /** @description `skip`, `once` or `all`. */
+            catch_up?: string | null;
+            job?: components["schemas"]["SubmitJob"] | null;
+            enabled?: boolean | null;
         };
         /** @description The outcome of a check. */
         CheckDone: {
@@ -2002,6 +2173,37 @@ export interface components {
             /** @description The character (0-based) where reading stopped. */
             position?: number | null;
         };
+        /** @description A time at which a schedule fired, or should have. */
+        Fire: {
+            /** @description The time that was due; the last of several. */
+            fire_at: components["schemas"]["Time"];
+            /** @description Somebody asked for it. */
+            by_hand: boolean;
+            /**
+             * @description `queued`; `alive`: the job with its unique key had not ended; `missed`: passed over, as
+             *     `catch_up` says; `refused`: the job could not be queued.
+             */
+            outcome: string;
+            /**
+             * Format: int32
+             * @description How many times it stands for.
+             */
+            times: number;
+            /** @description When it came to that. */
+            at: components["schemas"]["Time"];
+            /** @description The job. */
+            task_id?: string | null;
+            /** @description The job's state, while there is one. */
+            status?: string | null;
+            /** @description Why there is no job. */
+            message?: string | null;
+        };
+        /** @description A page of the times at which a schedule fired. */
+        FirePage: {
+            fires: components["schemas"]["Fire"][];
+            /** @description Absent on the last page. */
+            next_page_token?: string | null;
+        };
         /** @description What a user was given of a thing. */
         GrantBody: {
             email: string;
@@ -2018,7 +2220,8 @@ export interface components {
         };
         /**
          * @description A part of a graph: a job, or parts that run one after the other (`chain`), at once
-         *     (`group`), or at once with one after all of them (`chord` and `body`).
+         *     (`group`), or at once with one after all of them (`chord` and `body`); or a job many times
+         *     with other arguments (`map`, `starmap`, and chunks as `map` with a `size`), at once.
          * @example {
          *       "chain": [
          *         {
@@ -2047,6 +2250,13 @@ export interface components {
         } | {
             chord: components["schemas"]["GraphBody"][];
             body: components["schemas"]["GraphBody"];
+        } | {
+            starmap: components["schemas"]["SubmitJob"];
+            over: unknown[][];
+        } | {
+            map: components["schemas"]["SubmitJob"];
+            over: unknown[];
+            size?: number | null;
         } | {
             job: components["schemas"]["SubmitJob"];
             /** @description Run if the job fails. */
@@ -2147,11 +2357,37 @@ export interface components {
             parents: string[];
             /** @description MLflow runs that it made, newest first. */
             runs: string[];
+            /** @description The name of the schedule that queued it. */
+            schedule?: string | null;
         };
         /** @description What a job came to, and when. */
         JobEvent: {
             state: string;
             at: components["schemas"]["Time"];
+        };
+        /** @description What jobs came to, in sixty stretches of time; one number of each list for each. */
+        JobHistory: {
+            /**
+             * Format: int64
+             * @description Milliseconds of a stretch.
+             */
+            period_ms: number;
+            /** @description Their starts, milliseconds UTC. */
+            times: number[];
+            /** @description Jobs that ended well. */
+            succeeded: number[];
+            /** @description Jobs that failed for good. */
+            failed: number[];
+            /** @description Jobs that were cancelled or expired. */
+            revoked: number[];
+            /** @description Attempts of these jobs that were tried again. */
+            retried: number[];
+            /** @description How long they waited from when they were due, milliseconds: the mean. */
+            wait_ms: (number | null)[];
+            /** @description And the longest. */
+            longest_wait_ms: (number | null)[];
+            /** @description How long they ran, milliseconds: the mean. */
+            run_ms: (number | null)[];
         };
         /** @description A part of a job's log. */
         JobLog: {
@@ -2187,6 +2423,21 @@ export interface components {
              * @description Attempts that were tried again.
              */
             retried: number;
+        };
+        /** @description What the processes of a running job use now. */
+        JobUsage: {
+            at: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Processor time since the start, milliseconds; nothing when it does not run.
+             */
+            cpu_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Memory that they hold.
+             */
+            memory_bytes?: number | null;
+            processes?: number | null;
         };
         /** @description Lines of the log. */
         LogLines: {
@@ -2696,6 +2947,51 @@ export interface components {
          * @enum {string}
          */
         RunStatus: "RUNNING" | "SCHEDULED" | "FINISHED" | "FAILED" | "KILLED";
+        /** @description A schedule as it stands. */
+        Schedule: {
+            id: string;
+            name: string;
+            /** @description A cron expression; or `every`. */
+            cron?: string | null;
+            /** @description The time zone of `cron`. */
+            zone?: string | null;
+            /**
+             * Format: double
+             * @description Seconds between two times.
+             */
+            every?: number | null;
+            start?: components["schemas"]["Time"] | null;
+            /** @description When that is, in words. */
+            words: string;
+            /** @description `skip`, `once` or `all`. */
+            catch_up: string;
+            /** @description The job as it is queued each time. */
+            job: {
+                [key: string]: unknown;
+            };
+            enabled: boolean;
+            /** @description Why it does not fire, where nobody asked for that. */
+            reason?: string | null;
+            next_at?: components["schemas"]["Time"] | null;
+            last?: components["schemas"]["Fire"] | null;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        /** @description The schedules. */
+        ScheduleList: {
+            schedules: components["schemas"]["Schedule"][];
+        };
+        /** @description What a timing means, or why it means nothing. */
+        SchedulePreview: {
+            /** @description In words. */
+            words: string;
+            /** @description The next times. */
+            times: components["schemas"]["Time"][];
+            /** @description What is wrong with it. */
+            problem?: string | null;
+            /** @description What to do about that. */
+            hint?: string | null;
+        };
         /**
          * @description What a token allows; each includes those before it.
          * @enum {string}
@@ -3123,7 +3419,7 @@ export interface components {
             };
             /** @description Queuing the same id again answers the job that is there. */
             task_id?: string | null;
-            /** @description `main-queue` when absent. */
+            /** @description When absent the one that `jobs.routes` says, or `main-queue`. */
             queue?: string | null;
             /**
              * Format: int32
@@ -3170,6 +3466,45 @@ export interface components {
             time_limit?: number | null;
             /** @description While a job with this key lives, queuing answers that one. */
             unique_key?: string | null;
+        };
+        /**
+         * @description A schedule to make.
+         * @example {
+         *       "catch_up": "once",
+         *       "cron": "0 2 * * *",
+         *       "job": {
+         *         "command": [
+         *           "python",
+         *           "train.py"
+         *         ],
+         *         "cwd": "/home/ada/project"
+         *       },
+         *       "name": "nightly",
+         *       "zone": "Europe/Berlin"
+         *     }
+         */
+        SubmitSchedule: {
+            /** @description One of its own. */
+            name: string;
+            /** @description Minute, hour, day, month, weekday, and seconds in front if there are six; or `every`. */
+            cron?: string | null;
+            /** @description The IANA name of the time zone of `cron`; the server's own when absent. */
+            zone?: string | null;
+            /**
+             * Format: double
+             * @description Seconds between two times, counted from `start`.
+             */
+            every?: number | null;
+            start?: components["schemas"]["Time"] | null;
+            /** @description What becomes of missed times: `skip`, `once` or `all`; `once` when absent. */
+            catch_up?: string | null;
+            /**
+             * @description The job that is queued each time, as `POST /api/v1/jobs` takes it, without `task_id`,
+             *     `eta` and a moment in `expires`: those are for one time.
+             */
+            job: components["schemas"]["SubmitJob"];
+            /** @description It fires; so when absent. */
+            enabled?: boolean | null;
         };
         /** @description Tasks that can be queued by name. */
         TaskList: {
@@ -4373,6 +4708,11 @@ export interface operations {
                 task?: string;
                 /** @description Only jobs of this graph. */
                 root?: string;
+                /**
+                 * @description Only jobs with these words in name, command or id; `state:`, `name:`, `args:`, `kwargs:`,
+                 *     `result:`, `queue:` and `id:` say where a word has to be.
+                 */
+                filter?: string;
                 /** @description Jobs on a page, 100 when absent. */
                 max_results?: number;
                 /** @description Where the page starts. */
@@ -4474,6 +4814,35 @@ export interface operations {
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
             507: components["responses"]["StorageFull"];
+        };
+    };
+    job_history: {
+        parameters: {
+            query?: {
+                /** @description Minutes to look back over, 1 to 43200; 60 when absent. */
+                minutes?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Up to now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     job_stats: {
@@ -4729,6 +5098,36 @@ export interface operations {
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
             507: components["responses"]["StorageFull"];
+        };
+    };
+    job_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobUsage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_model_artifacts: {
@@ -6488,6 +6887,274 @@ export interface operations {
             507: components["responses"]["StorageFull"];
         };
     };
+    list_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubmitSchedule"];
+            };
+        };
+        responses: {
+            /** @description Made, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    preview_schedule: {
+        parameters: {
+            query?: {
+                /** @description A cron expression; or `every`. */
+                cron?: string;
+                /** @description The time zone of `cron`; the server's own when absent. */
+                zone?: string;
+                /** @description Seconds between two times. */
+                every?: number;
+                /** @description A time from which `every` counts; now when absent. */
+                start?: string;
+                /** @description How many times to show, 5 when absent. */
+                count?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description From now on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePreview"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delete_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    change_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeSchedule"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    schedule_history: {
+        parameters: {
+            query?: {
+                /** @description Times on a page, 100 when absent. */
+                max_results?: number;
+                /** @description Where the page starts. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FirePage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    run_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The schedule's id or name. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job with its unique key has not ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
     search: {
         parameters: {
             query?: {
@@ -7364,6 +8031,29 @@ export interface operations {
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
             507: components["responses"]["StorageFull"];
+        };
+    };
+    healthcheck: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_metrics: {

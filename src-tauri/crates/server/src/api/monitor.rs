@@ -104,13 +104,13 @@ pub(super) fn memory_bytes() -> Option<u64> {
     memory_stats::memory_stats().map(|stats| stats.physical_mem as u64)
 }
 
-/// Answers `OK`, as Flower does.
+/// Answers OK, as Flower does.
 #[utoipa::path(
     get,
     path = "/healthcheck",
     tag = "server",
     security(()),
-    responses((status = 200, description = "It answers.", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "It answers.", body = String, content_type = "text/plain"), Failure)
 )]
 async fn healthcheck() -> &'static str {
     "OK"

@@ -78,7 +78,7 @@ fn info() -> Info {
 }
 
 /// In the order in which to show them.
-const TAGS: [(&str, &str); 20] = [
+const TAGS: [(&str, &str); 21] = [
     ("login", "Signing in as the stack's clients do, and recovering a password."),
     ("session", "Signing in as the window does."),
     ("account", "The caller: profile, password, sessions, tokens, preferences."),
@@ -94,7 +94,7 @@ const TAGS: [(&str, &str); 20] = [
     ("traces", "Traces and their spans."),
     ("search", "Finding by words, and checking a filter."),
     ("jobs", "Jobs, queues and rates."),
-    ("schedules", "When jobs are queued by themselves."),
+    ("schedules", "Jobs that are queued by themselves, by the clock."),
     ("trash", "What was deleted and can be restored."),
     ("mail", "The outbox."),
     ("utils", "Trying things out."),

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 /// A schedule to make.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "nightly", "cron": "30 2 * * *", "zone": "Europe/Berlin", "catch_up": "once", "job": {"command": ["python", "train.py"]}}))]
+#[schema(example = json!({"name": "nightly", "cron": "0 2 * * *", "zone": "Europe/Berlin", "catch_up": "once", "job": {"command": ["python", "train.py"], "cwd": "/home/ada/project"}}))]
 pub(super) struct SubmitSchedule {
     /// One of its own.
     name: String,
@@ -38,7 +38,7 @@ pub(super) struct SubmitSchedule {
 /// What to change of a schedule; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"every": 3600, "enabled": true}))]
+#[schema(example = json!({"enabled": false}))]
 pub(super) struct ChangeSchedule {
     name: Option<String>,
     /// A cron expression; takes the place of `every`.

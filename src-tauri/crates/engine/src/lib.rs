@@ -195,6 +195,11 @@ impl Engine {
         self.inner.store.subscribe()
     }
 
+    /// Waits until the registry changed since the last call; for one listener.
+    pub async fn registry_changed(&self) {
+        self.inner.store.registry_changed().await;
+    }
+
     /// Tells listeners that files of a run came or went.
     pub fn notify_artifacts(&self, kind: EventKind) {
         self.inner.store.publish(kind);

@@ -7,6 +7,8 @@ export const keys = {
   outbox: ['outbox'] as const,
   items: ['items'] as const,
   jobs: ['jobs'] as const,
+  network: ['network'] as const,
+  activity: ['activity'] as const,
   permissions: (kind: string, id: string) => ['permissions', kind, id] as const,
   experiments: (view: string) => ['experiments', view] as const,
   allExperiments: ['experiments'] as const,

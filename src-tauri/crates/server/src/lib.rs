@@ -24,6 +24,7 @@ pub mod platform;
 mod serve;
 mod stack;
 pub mod state;
+mod tls;
 mod ui;
 mod unread;
 mod webhooks;
@@ -33,6 +34,7 @@ pub use branchline_mlflow::MLFLOW_VERSION;
 pub use mail::MailRules;
 pub use serve::serve;
 pub use state::{AppState, ServerOptions};
+pub use tls::{Tls, TlsFiles};
 pub use webhooks::WebhookRules;
 
 use axum::Router;

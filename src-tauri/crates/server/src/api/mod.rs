@@ -16,6 +16,7 @@ mod me;
 mod metrics;
 mod models;
 pub(crate) mod monitor;
+mod network;
 mod preferences;
 mod queues;
 mod runs;
@@ -64,6 +65,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(database::routes())
         .merge(logs::routes())
         .merge(monitor::routes())
+        .merge(network::routes())
         .routes(routes!(openapi))
 }
 

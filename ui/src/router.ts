@@ -3,7 +3,7 @@ import { me } from './api/calls'
 import { queryClient } from './api/query'
 import { loadPreferences } from './composables/preferences'
 import { ensureSession, onSessionLost } from './composables/session'
-import { live, onRefused } from './live'
+import { chat, live, onRefused } from './live'
 
 declare module 'vue-router' {
   interface RouteMeta {
@@ -97,6 +97,10 @@ export const router = createRouter({
       name: 'schedules',
       component: () => import('./features/schedules/SchedulesPage.vue'),
       meta: { title: 'Schedules' },
+      path: '/activity',
+      name: 'activity',
+      component: () => import('./features/activity/ActivityPage.vue'),
+      meta: { title: 'Activity' },
     },
     {
       path: '/items',
@@ -157,6 +161,7 @@ async function start(): Promise<void> {
   if (started) return
   started = true
   live.connect()
+  chat.connect()
   await loadPreferences().catch(() => undefined)
 }
 
@@ -196,6 +201,7 @@ onRefused(() => void me().catch(() => undefined))
 export function leave(): void {
   started = false
   live.disconnect()
+  chat.disconnect()
   queryClient.clear()
   const here = router.currentRoute.value
   if (here.name !== 'signin') void router.replace(toSignIn(here))

@@ -41,8 +41,7 @@ export const setPassword = (body: { current?: string; new: string }) =>
   unwrap(client.POST('/api/v1/me/password', { body }))
 export const preferences = () => unwrap(client.GET('/api/v1/preferences'))
 export const patchPreferences = (body: Record<string, unknown>) =>
-  // The document can only say "an object": its generated type allows no members.
-  unwrap(client.PATCH('/api/v1/preferences', { body: body as Record<string, never> }))
+  unwrap(client.PATCH('/api/v1/preferences', { body }))
 export const connect = (body: { write: boolean; force?: boolean }) =>
   unwrap(client.POST('/api/v1/connect', { body }))
 export const tokens = () => unwrap(client.GET('/api/v1/tokens'))
@@ -56,9 +55,13 @@ export const updatePerson = (id: number, body: PersonPatch) =>
   unwrap(client.PUT('/api/v1/users/{id}', { params: { path: { id } }, body }))
 export const deletePerson = (id: number) =>
   unwrap(client.DELETE('/api/v1/users/{id}', { params: { path: { id } } }))
+export const peopleHere = () => unwrap(client.GET('/api/v1/activity'))
 export const sessions = () => unwrap(client.GET('/api/v1/sessions'))
 export const revokeSession = (id: number) =>
   unwrap(client.DELETE('/api/v1/sessions/{id}', { params: { path: { id } } }))
+export const network = () => unwrap(client.GET('/api/v1/settings/network'))
+export const setNetwork = (body: Record<string, string | null>) =>
+  unwrap(client.PATCH('/api/v1/settings/network', { body }))
 export const outbox = () => unwrap(client.GET('/api/v1/outbox'))
 export const items = (query: { text?: string; link_kind?: string; link_id?: string }) =>
   unwrap(client.GET('/api/v1/items/', { params: { query: { ...query, limit: 1000 } } }))
@@ -164,8 +167,12 @@ export const metricSeries = (body: SeriesQuery, signal?: AbortSignal) =>
 export const checkFilter = (filter: string, signal?: AbortSignal) =>
   unwrap(client.POST('/api/v1/filter/check', { body: { entity: 'runs', filter }, signal }))
 
-export const models = (query: { max_results?: number; page_token?: string; filter?: string }) =>
-  unwrap(client.GET('/api/v1/models', { params: { query } }))
+export const models = (query: {
+  max_results?: number
+  page_token?: string
+  filter?: string
+  order_by?: string[]
+}) => unwrap(client.GET('/api/v1/models', { params: { query } }))
 export const model = (name: string) =>
   unwrap(client.GET('/api/v1/models/{name}', { params: { path: { name } } }))
 export const createModel = (name: string, description?: string) =>

@@ -8,6 +8,8 @@ export const keys = {
   items: ['items'] as const,
   jobs: ['jobs'] as const,
   schedules: ['schedules'] as const,
+  network: ['network'] as const,
+  activity: ['activity'] as const,
   permissions: (kind: string, id: string) => ['permissions', kind, id] as const,
   experiments: (view: string) => ['experiments', view] as const,
   allExperiments: ['experiments'] as const,

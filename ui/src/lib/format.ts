@@ -119,6 +119,11 @@ export function formatDateTime(when: string | number | null | undefined): string
   })
 }
 
+/** The time of day, to the minute. */
+export function formatTime(when: number): string {
+  return new Date(when).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
+}
+
 /** A file name any system accepts. */
 export function fileName(text: string, extension: string): string {
   const stem = text

@@ -1,14 +1,15 @@
 import { onScopeDispose, toValue, watch, type MaybeRefOrGetter } from 'vue'
+import { peopleHere } from '@/api/calls'
+import { Chat } from './chat'
 import { LiveSocket, type LiveMessage, type SocketLike } from './socket'
 
 /** The close code of a credential that does not hold, or no longer does. */
 const REFUSED = 4401
 const refused = new Set<() => void>()
 
-function openSocket(): SocketLike {
-  const url = new URL('/api/v1/events', location.href)
+function openSocket(path: string): SocketLike {
+  const url = new URL(path, location.origin)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
-  url.hash = ''
   const socket = new WebSocket(url)
   socket.addEventListener('close', ({ code }) => {
     if (code === REFUSED) for (const listener of refused) listener()
@@ -22,7 +23,13 @@ export function onRefused(listener: () => void): void {
 }
 
 /** The window's one connection; started once someone is signed in. */
-export const live = new LiveSocket(openSocket)
+export const live = new LiveSocket(() => openSocket('/api/v1/events'))
+
+/** Those who have the window open, and what they say. */
+export const chat = new Chat(
+  () => openSocket('/api/live'),
+  async () => (await peopleHere()).people,
+)
 
 if (typeof window !== 'undefined') window.addEventListener('online', () => live.retryNow())
 

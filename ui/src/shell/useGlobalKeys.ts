@@ -5,6 +5,7 @@ import { paletteOpen, shortcutsOpen } from './panels'
 
 const GO: Record<string, string> = {
   h: '/',
+  a: '/activity',
   e: '/experiments',
   r: '/runs',
   m: '/models',

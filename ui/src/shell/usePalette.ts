@@ -1,4 +1,5 @@
 import {
+  Activity,
   BookOpen,
   Box,
   Braces,
@@ -111,6 +112,7 @@ export function usePalette(open: Ref<boolean>) {
     command('Go to Experiments', ChartLine, go('/experiments'), 'g e'),
     command('Go to All runs', CirclePlay, go('/runs'), 'g r'),
     command('Go to Models', Box, go('/models'), 'g m'),
+    command('Go to Activity', Activity, go('/activity'), 'g a'),
     command('Go to Trash', Trash2, go('/trash'), 'g t'),
     command('Go to Settings', Settings, go('/settings'), 'g s'),
     command('New experiment', Plus, go({ name: 'experiments', query: { new: '1' } })),

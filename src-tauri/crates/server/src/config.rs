@@ -15,6 +15,7 @@ pub use layer::{
     CONFIG_DIR_VARIABLE, Overrides, Resolved, Setting, Source, Surroundings, Variable,
 };
 pub use reference::page as reference_page;
+pub(crate) use value::list;
 pub use value::{Form, LogFormat, Secret};
 
 use branchline_core::Result;

@@ -8,6 +8,7 @@ pub use crate::platform::PortHolder;
 pub use error::HostError;
 
 use crate::config::Config;
+use crate::tls::{Tls, TlsFiles};
 use crate::{MailRules, ServerOptions, WebhookRules, serve};
 use branchline_core::{Clock, Error, JobRoute, Permission, Result, SystemClock};
 use branchline_engine::home::DataDir;
@@ -50,6 +51,8 @@ pub struct HostOptions {
     pub allowed_hosts: Vec<String>,
     /// Origins whose pages may call from another site.
     pub cors_origins: Vec<String>,
+    /// The certificate to show, with its key.
+    pub tls: Option<TlsFiles>,
     /// How far a write has gone when its caller is answered.
     pub durability: Durability,
     /// Where new experiments keep artifacts; the server itself when `None`.
@@ -112,6 +115,7 @@ impl HostOptions {
             desktop: false,
             allowed_hosts: config.allowed_hosts.clone(),
             cors_origins: config.cors_allowed_origins.clone(),
+            tls: TlsFiles::of(config.tls_certificate.as_deref(), config.tls_key.as_deref())?,
             durability: config.durability,
             default_artifact_root,
             artifacts_destination: config
@@ -194,6 +198,7 @@ impl HostOptions {
         url: &str,
         started_at: i64,
         loopback: bool,
+        tls: Option<Tls>,
     ) -> ServerOptions {
         ServerOptions {
             no_auth: self.no_auth,
@@ -205,6 +210,7 @@ impl HostOptions {
             version: self.version.clone(),
             url: url.to_owned(),
             data_dir: self.data_dir.root().to_owned(),
+            tls,
             durability: self.durability.as_str().to_owned(),
             started_at,
             default_artifact_root: self.default_artifact_root.clone(),
@@ -307,6 +313,7 @@ impl Host {
             .hint("Listen on 127.0.0.1, or leave out --no-auth.")
             .into());
         }
+        let tls = options.tls.as_ref().map(TlsFiles::load).transpose()?;
         let mut lock = own(&options.data_dir).await?;
         options.data_dir.create()?;
         let (listeners, port) = place.listen(options.port, options.port_fallback).await?;
@@ -331,7 +338,8 @@ impl Host {
         lock.publish(&info).map_err(|cause| {
             Error::internal(format!("Cannot write instance.json: {cause}.")).source(cause)
         })?;
-        let server_options = options.server_options(&secret, &url, started_at, place.is_loopback());
+        let server_options =
+            options.server_options(&secret, &url, started_at, place.is_loopback(), tls);
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
         let server = spawn(listeners, engine.clone(), server_options, stop.clone(), ended.clone());
         let house = Housekeeping { trash_days: options.trash_days };

@@ -10,6 +10,7 @@ pub(crate) struct Hosts {
     any_port: bool,
     patterns: Vec<String>,
     origins: Vec<String>,
+    tls: bool,
 }
 
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
@@ -38,7 +39,13 @@ impl Hosts {
             any_port: addresses.is_empty(),
             patterns: trimmed(hosts),
             origins: trimmed(origins),
+            tls: false,
         }
+    }
+
+    /// The same for a server that speaks TLS itself, also under the names of the loopback.
+    pub(crate) fn with_tls(self, tls: bool) -> Self {
+        Self { tls, ..self }
     }
 
     /// Whether the `Host` header names this server.
@@ -54,7 +61,7 @@ impl Hosts {
     /// Whether a page of `origin` may change things here, given the `Host` that the
     /// request was sent to.
     pub(crate) fn allows_origin(&self, origin: &str, host: &str) -> bool {
-        same_origin(origin, host) || self.allows_foreign(origin)
+        same_origin(origin, host, self.tls) || self.allows_foreign(origin)
     }
 
     /// Whether `origin` was allowed by name; such pages get CORS headers.
@@ -69,12 +76,12 @@ pub(crate) fn is_loopback_name(host: &str) -> bool {
     LOOPBACK.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
-fn same_origin(origin: &str, host: &str) -> bool {
+fn same_origin(origin: &str, host: &str, tls: bool) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else { return false };
     let default_port = match scheme {
         "http" => ":80",
-        // We speak no TLS ourselves; a proxy in front does, under another name.
-        "https" if !is_loopback_name(host) => ":443",
+        // Where we speak no TLS, a proxy in front does, under another name.
+        "https" if tls || !is_loopback_name(host) => ":443",
         _ => return false,
     };
     let bare = |text: &'_ str| text.strip_suffix(default_port).unwrap_or(text).len();
@@ -148,6 +155,16 @@ mod tests {
             assert!(!hosts.allows(foreign), "{foreign} was not allowed");
         }
         assert!(at("0.0.0.0:5005", &["*"], &[]).allows("whatever:1"));
+    }
+
+    #[test]
+    fn a_server_that_speaks_tls_is_of_its_own_origin_on_the_loopback_too() {
+        let page = ("https://localhost:5005", "localhost:5005");
+        let plain = at("127.0.0.1:5005", &[], &[]);
+        assert!(!plain.allows_origin(page.0, page.1));
+        let secret = plain.with_tls(true);
+        assert!(secret.allows_origin(page.0, page.1));
+        assert!(!secret.allows_origin("https://evil.test:5005", page.1));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod platform;
 mod serve;
 mod stack;
 pub mod state;
+mod tls;
 mod ui;
 mod unread;
 mod webhooks;
@@ -34,6 +35,7 @@ pub use branchline_mlflow::MLFLOW_VERSION;
 pub use mail::MailRules;
 pub use serve::serve;
 pub use state::{AppState, ServerOptions};
+pub use tls::{Tls, TlsFiles};
 pub use webhooks::WebhookRules;
 
 use axum::Router;

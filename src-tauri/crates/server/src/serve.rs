@@ -2,6 +2,7 @@
 
 use crate::auth::Peer;
 use crate::state::{AppState, ServerOptions};
+use crate::tls::{Met, Tls};
 use crate::unread;
 use axum::Router;
 use axum::body::Body;
@@ -15,6 +16,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +48,7 @@ pub async fn serve(
     let addresses =
         listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<SocketAddr>>>()?;
     let state = AppState::listening(engine, options, &addresses);
+    let tls = state.options.tls.clone();
     let app = crate::routes(state.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(crate::webhooks::run(state.clone()));
@@ -62,7 +65,7 @@ pub async fn serve(
             () = state.closing.cancelled() => break,
             Some((stream, peer)) = incoming.recv() => {
                 let closing = state.closing.clone();
-                connections.spawn(connection(stream, peer, app.clone(), closing));
+                connections.spawn(welcome(stream, peer, app.clone(), closing, tls.clone()));
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             else => break,
@@ -112,11 +115,35 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, app: Router, closing: CancellationToken) {
+async fn welcome(
+    stream: TcpStream,
+    peer: SocketAddr,
+    app: Router,
+    closing: CancellationToken,
+    tls: Option<Tls>,
+) {
     // Answers are small and whole; waiting to fill a packet costs 40 ms.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("TCP_NODELAY could not be set: {error}");
     }
+    let Some(tls) = tls else { return connection(stream, peer, app, closing).await };
+    let met = tokio::select! {
+        met = tls.meet(stream, peer) => met,
+        () = closing.cancelled() => None,
+    };
+    match met {
+        Some(Met::Plain(stream)) => connection(stream, peer, app, closing).await,
+        Some(Met::Secret(stream)) => connection(stream, peer, app, closing).await,
+        None => {}
+    }
+}
+
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: SocketAddr,
+    app: Router,
+    closing: CancellationToken,
+) {
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Peer(peer));

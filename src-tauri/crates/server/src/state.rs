@@ -2,6 +2,7 @@
 
 use crate::hosts::Hosts;
 use crate::mail::MailRules;
+use crate::tls::Tls;
 use crate::webhooks::{Sender, WebhookRules};
 use branchline_core::{Actor, Clock, Result, SystemClock};
 use branchline_engine::Engine;
@@ -25,6 +26,8 @@ pub struct ServerOptions {
     pub allowed_hosts: Vec<String>,
     /// Origins whose pages may call this server from another site.
     pub cors_origins: Vec<String>,
+    /// The certificate to show, with its key; without one, no TLS.
+    pub tls: Option<Tls>,
     /// The secret of `instance.json`; as a bearer token it stands for the owner.
     pub instance_secret: Option<String>,
     /// Branchline's version; the crate's own when empty.
@@ -117,7 +120,8 @@ impl AppState {
         }
         let store = engine.store_uuid();
         let shared = Shared {
-            hosts: Hosts::new(addresses, &options.allowed_hosts, &options.cors_origins),
+            hosts: Hosts::new(addresses, &options.allowed_hosts, &options.cors_origins)
+                .with_tls(options.tls.is_some()),
             cookie: format!("bl_{}", store.get(..8).unwrap_or(store)),
             closing: CancellationToken::new(),
             sockets: TaskTracker::new(),

@@ -33,6 +33,9 @@ pub(crate) async fn run(globals: &Globals, args: &Serve, output: &Output) -> Don
     if wanted != 0 && !host.url().ends_with(&format!(":{wanted}")) {
         output.remark(format!("Port {wanted} was taken; this is another one."));
     }
+    if config.tls_certificate.is_some() {
+        output.remark("Speaks TLS; from the network nothing else.");
+    }
     if no_auth {
         output.remark("Without sign-in: every program on this machine acts as the owner.");
     }

@@ -17,6 +17,7 @@ mod me;
 mod metrics;
 mod models;
 pub(crate) mod monitor;
+mod network;
 mod preferences;
 mod prometheus;
 mod queues;
@@ -69,6 +70,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(database::routes())
         .merge(logs::routes())
         .merge(monitor::routes())
+        .merge(network::routes())
         .routes(routes!(openapi))
 }
 

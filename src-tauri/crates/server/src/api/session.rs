@@ -3,7 +3,7 @@
 use super::extract::Json;
 use super::me::UserBody;
 use crate::auth::{Caller, agent, has_instance_secret, over_tls, session_cookie, set_cookie};
-use crate::error::{ApiResult, Failure};
+use crate::error::{ApiResult, ErrorBody, Failure};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -47,6 +47,7 @@ struct Session {
     request_body = SignIn,
     responses(
         (status = 200, description = "Signed in; sets a cookie.", body = Session),
+        (status = 401, description = "That is not how to sign in.", body = ErrorBody),
         Failure
     )
 )]

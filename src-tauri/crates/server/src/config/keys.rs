@@ -39,6 +39,11 @@ impl Key {
         self.name.split_once('.').unwrap_or(("", self.name))
     }
 
+    /// Whether a text is a value of it; the error says what is.
+    pub(crate) fn accept(&self, text: &str) -> Result<(), String> {
+        (self.check)(text)
+    }
+
     /// Finds a setting by its name.
     pub fn find(name: &str) -> Option<&'static Self> {
         KEYS.iter().find(|key| key.name == name)
@@ -116,6 +121,16 @@ settings! {
     cors_allowed_origins: Vec<String> = "",
         "server.cors_allowed_origins", "BRANCHLINE_CORS_ALLOWED_ORIGINS", "--cors-allowed-origins",
         ["BACKEND_CORS_ORIGINS", "FRONTEND_HOST"];
+
+    /// File with the certificate that the server shows, in PEM, then those that vouch for it.
+    /// From the network only `https` is spoken then; programs of this machine may go on
+    /// without. Empty: no TLS.
+    tls_certificate: Option<String> = "",
+        "server.tls_certificate", "BRANCHLINE_TLS_CERTIFICATE", "", [];
+
+    /// File with the private key that belongs to the certificate, in PEM.
+    tls_key: Option<String> = "",
+        "server.tls_key", "BRANCHLINE_TLS_KEY", "", [];
 
     /// How far a write has gone when it is acknowledged.
     /// `balanced`: metrics, params and tags survive the end of the process, and a power cut

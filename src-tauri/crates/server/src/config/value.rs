@@ -88,6 +88,11 @@ impl Value for Vec<String> {
     }
 }
 
+/// A list that was checked.
+pub(crate) fn list(text: &str) -> Vec<String> {
+    Vec::read(text).unwrap_or_default()
+}
+
 impl Value for Vec<PathBuf> {
     const ACCEPTS: &'static str = <Vec<String> as Value>::ACCEPTS;
     const FORM: Form = Form::List;

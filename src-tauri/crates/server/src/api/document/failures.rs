@@ -191,11 +191,12 @@ impl Shape {
             // The stack says by it, too, that somebody may not.
             400 => self.asks || (self.stack && self.closed),
             401 => self.closed,
-            404 => self.names || (self.stack && self.closed),
+            // Things are named in bodies and queries, too.
+            404 => self.names || self.asks || (self.stack && self.closed),
             409 | 507 => !self.reads,
             413 => self.sends,
             422 => self.stack && self.asks,
-            429 => self.closed || self.sends,
+            429 => self.closed || self.asks,
             _ => true,
         }
     }

@@ -23,6 +23,7 @@ mod metric;
 mod permission;
 mod permit;
 mod platform;
+mod project;
 mod registry;
 mod run;
 mod run_log;
@@ -49,8 +50,8 @@ pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
     ItemLink, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
-    MigrationStatus, NewMail, QueryResult, Series, SessionInfo, TextHit, Topic, TrashItem,
-    TrashKind,
+    MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep, TextHit, Topic,
+    TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
@@ -60,9 +61,15 @@ pub use find::{Found, TextSearch};
 pub use housekeeping::Housekeeping;
 pub use item::{ItemSearch, ItemUpdate};
 pub use job::{
-    GraphNode, JobDetail, JobSearch, JobsHost, LogPart, Queued, QueuedGraph, supervise_if_asked,
+    GraphNode, JobDetail, JobSearch, JobsHost, LogPart, Queued, QueuedGraph, TrainRules,
+    supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
+pub use project::{
+    Axis, EntryPoint, MOST_JOBS, Method, NewSweep, NotebookServer, Parameter, ParameterKind,
+    Problem, ProjectUpdate, ProjectWork, Python, PythonKind, Scan, SweepDetail, SweepRow,
+    TaskFunction, sweep_method,
+};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
@@ -98,6 +105,8 @@ pub struct EngineOptions {
     pub allowed_roots: Vec<PathBuf>,
     /// How S3-compatible storage is reached.
     pub buckets: BucketOptions,
+    /// Graphics processors that jobs share out among themselves.
+    pub gpu_slots: u32,
 }
 
 /// Where the server keeps the artifacts that pass through it.
@@ -126,6 +135,8 @@ struct Inner {
     vault: vault::Vault,
     signer: signed::Signer,
     jobs: branchline_jobs::Controls,
+    gpu_slots: u32,
+    projects: project::Scans,
     /// The owner's row; 0 while it has to be looked up.
     owner: AtomicI64,
 }
@@ -174,6 +185,8 @@ impl Engine {
                 vault,
                 signer,
                 jobs: branchline_jobs::Controls::default(),
+                gpu_slots: options.gpu_slots,
+                projects: project::Scans::default(),
                 owner: AtomicI64::new(0),
             }),
         })

@@ -139,7 +139,7 @@ impl View<'_> {
         match kind {
             // The use cases of accounts and of jobs ask for themselves.
             Kind::User | Kind::Job => Ok(true),
-            Kind::Webhook => Ok(false),
+            Kind::Webhook | Kind::Project | Kind::Sweep => Ok(false),
             Kind::Experiment => Ok(experiment(row)),
             Kind::RegisteredModel => Ok(model(row)),
             Kind::ModelVersion => {

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Webhook = 11,
     /// A job; the field is the state that it came to.
     Job = 20,
+    Project = 21,
+    Sweep = 22,
 }
 
 /// What was done.

@@ -6,6 +6,7 @@ mod graph;
 mod ledger;
 mod log;
 mod queue;
+mod training;
 
 use crate::experiment::{check_max_results, page};
 use crate::{Engine, permit};
@@ -20,6 +21,8 @@ pub use branchline_jobs::supervisor::if_asked as supervise_if_asked;
 pub use graph::{GraphNode, QueuedGraph};
 pub use ledger::JobsHost;
 pub use log::LogPart;
+pub(crate) use log::next as next_event;
+pub use training::TrainRules;
 
 /// Jobs on a page at most.
 const MAX_RESULTS: usize = 1000;
@@ -37,6 +40,8 @@ pub struct JobSearch {
     pub name: Option<String>,
     /// Of this graph.
     pub root: Option<String>,
+    /// Of this project, by its number.
+    pub project: Option<i64>,
     /// On a page.
     pub max_results: usize,
     /// Where the page starts.
@@ -130,7 +135,7 @@ impl Engine {
     /// The actor is no superuser; a field breaks a rule; there is no such task.
     pub async fn submit_job(&self, actor: &Actor, new: NewJob) -> Result<Queued> {
         permit::require_superuser(actor)?;
-        check(&new)?;
+        self.check_job(&new)?;
         let queued = self
             .durably(actor, move |tx, actor| {
                 let queued = tx.enqueue_job(actor, &new, &Place::default())?;
@@ -194,6 +199,7 @@ impl Engine {
             queue: search.queue,
             name: search.name,
             root: search.root,
+            project: search.project,
         };
         self.read(actor, move |view| {
             Ok(page(view.jobs(&which, search.max_results, search.page_token.as_deref())?))
@@ -281,8 +287,34 @@ impl Engine {
         &builtin::NAMES
     }
 
+    /// A job may be asked for here.
+    pub(crate) fn check_job(&self, new: &NewJob) -> Result<()> {
+        check(new)?;
+        self.check_slots(new)
+    }
+
+    /// There may be something to run.
+    pub(crate) fn ring_jobs(&self) {
+        self.inner.jobs.ring();
+    }
+
+    /// Ends a job that runs here and was cancelled.
+    pub(crate) fn end_running_job(&self, task_id: &str) {
+        self.inner.jobs.cancel(task_id);
+    }
+
+    /// A job that needs more graphics processors than there are would wait for ever.
+    fn check_slots(&self, new: &NewJob) -> Result<()> {
+        let (needed, there) = (new.options.gpus, self.inner.gpu_slots);
+        if needed <= there {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("The job needs {needed} GPUs; there are {there} slots."))
+            .hint("The setting jobs.gpu_slots says how many there are."))
+    }
+
     /// Where a job's log and result are.
-    fn job_folder(&self, task_id: &str) -> std::path::PathBuf {
+    pub(crate) fn job_folder(&self, task_id: &str) -> std::path::PathBuf {
         self.inner.data_dir.join("jobs").join(task_id)
     }
 }

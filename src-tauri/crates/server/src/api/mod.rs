@@ -8,19 +8,22 @@ mod database;
 mod experiments;
 mod extract;
 mod filter;
-mod jobs;
+pub(crate) mod jobs;
 mod logged_models;
 mod logs;
 mod me;
 mod metrics;
 mod models;
 pub(crate) mod monitor;
+mod notebooks;
 mod preferences;
+mod projects;
 mod queues;
 mod runs;
 mod search;
 pub(crate) mod server;
 mod session;
+mod sweeps;
 mod tokens;
 mod traces;
 mod trash;
@@ -104,6 +107,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(trash::routes())
         .merge(jobs::routes())
         .merge(queues::routes())
+        .merge(projects::routes())
+        .merge(sweeps::routes())
+        .merge(notebooks::routes())
         .merge(filter::routes())
         .merge(database::routes())
         .merge(logs::routes())

@@ -9,7 +9,8 @@ use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
-use body::{DetailBody, GraphBody, JobBody, StatsBody, SubmitJob};
+use body::{DetailBody, GraphBody, StatsBody, SubmitJob};
+pub(in crate::api) use body::{JobBody, OptionsBody};
 use branchline_core::{Clock, Error, JobState, Result, SystemClock};
 use branchline_engine::JobSearch;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ const PAGE: usize = 100;
 const MOST_ON_PAGE: usize = 1000;
 
 /// A command may be asked for only where the network cannot.
-fn check_command(state: &AppState, is_command: bool) -> Result<()> {
+pub(crate) fn check_command(state: &AppState, is_command: bool) -> Result<()> {
     if is_command && state.options.refuse_commands {
         return Err(Error::denied(
             "Jobs may not run commands while the server listens beyond this machine.",
@@ -125,6 +126,8 @@ struct ListJobs {
     task: Option<String>,
     /// Only jobs of this graph.
     root: Option<String>,
+    /// Only jobs of this project, by its number.
+    project: Option<i64>,
     /// Jobs on a page, 100 when absent.
     max_results: Option<usize>,
     /// Where the page starts.
@@ -163,6 +166,7 @@ async fn list_jobs(
         queue: query.queue,
         name: query.task,
         root: query.root,
+        project: query.project,
         max_results: page_size(query.max_results, PAGE, MOST_ON_PAGE)?,
         page_token: query.page_token,
     };

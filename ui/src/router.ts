@@ -87,6 +87,12 @@ export const router = createRouter({
       meta: { title: 'Jobs' },
     },
     {
+      path: '/projects/:projectId?',
+      name: 'projects',
+      component: () => import('./features/projects/ProjectsPage.vue'),
+      meta: { title: 'Projects' },
+    },
+    {
       path: '/items',
       name: 'items',
       component: () => import('./features/items/ItemsPage.vue'),

@@ -1,6 +1,7 @@
 /** One function per operation of the API, in domain words. */
 import { client, unwrap } from './client'
 import type {
+  AddProject,
   ExperimentPatch,
   ItemDraft,
   ItemPatch,
@@ -8,11 +9,14 @@ import type {
   NewPerson,
   NewJob,
   NewToken,
+  PatchProject,
   PersonPatch,
   RegistryPatch,
+  RunOfProject,
   RunPatch,
   RunSearch,
   SeriesQuery,
+  SubmitSweep,
   TraceSearch,
   TrashKind,
   TrashRef,
@@ -75,8 +79,12 @@ export const grant = (body: {
 }) => unwrap(client.PUT('/api/v1/permissions', { body }))
 export const revokeGrant = (query: { email: string; resource_type: string; resource_id: string }) =>
   unwrap(client.DELETE('/api/v1/permissions', { params: { query } }))
-export const jobs = (query: { state?: string[]; page_token?: string }) =>
-  unwrap(client.GET('/api/v1/jobs', { params: { query } }))
+export const jobs = (query: {
+  state?: string[]
+  project?: number
+  max_results?: number
+  page_token?: string
+}) => unwrap(client.GET('/api/v1/jobs', { params: { query } }))
 export const job = (id: string) => unwrap(client.GET('/api/v1/jobs/{id}', by(id)))
 export const submitJob = (body: Partial<NewJob>) =>
   unwrap(client.POST('/api/v1/jobs', { body: body as NewJob }))
@@ -183,3 +191,55 @@ export const backupDatabase = (path: string) =>
   unwrap(client.POST('/api/v1/db/backup', { body: { path } }))
 export const checkDatabase = () => unwrap(client.GET('/api/v1/db/check'))
 export const databaseStatus = () => unwrap(client.GET('/api/v1/db/status'))
+
+const ofProject = (id: number) => by(String(id))
+export const projects = () => unwrap(client.GET('/api/v1/projects'))
+export const project = (id: number) => unwrap(client.GET('/api/v1/projects/{id}', ofProject(id)))
+export const addProject = (body: AddProject) => unwrap(client.POST('/api/v1/projects', { body }))
+export const patchProject = (id: number, body: PatchProject) =>
+  unwrap(client.PATCH('/api/v1/projects/{id}', { ...ofProject(id), body }))
+export const removeProject = (id: number) =>
+  unwrap(client.DELETE('/api/v1/projects/{id}', ofProject(id)))
+export const scanProject = (id: number) =>
+  unwrap(client.POST('/api/v1/projects/{id}/scan', ofProject(id)))
+export const runTask = (id: number, name: string, body: RunOfProject) =>
+  unwrap(
+    client.POST('/api/v1/projects/{id}/tasks/{name}', {
+      params: { path: { id: String(id), name } },
+      body,
+    }),
+  )
+export const runEntryPoint = (id: number, name: string, body: RunOfProject) =>
+  unwrap(
+    client.POST('/api/v1/projects/{id}/entry-points/{name}', {
+      params: { path: { id: String(id), name } },
+      body,
+    }),
+  )
+export const sweeps = (project: string) =>
+  unwrap(client.GET('/api/v1/sweeps', { params: { query: { project } } }))
+export const sweep = (id: string) => unwrap(client.GET('/api/v1/sweeps/{id}', by(id)))
+export const submitSweep = (id: number, body: SubmitSweep) =>
+  unwrap(client.POST('/api/v1/projects/{id}/sweeps', { ...ofProject(id), body }))
+export const stopSweep = (id: string) =>
+  unwrap(
+    client.POST('/api/v1/sweeps/{id}/stop', {
+      params: { path: { id }, query: { running: true } },
+    }),
+  )
+const ofNotebook = (id: number, path: string) => ({
+  params: { path: { id: String(id) }, query: { path } },
+})
+export const notebook = (id: number, path: string) =>
+  unwrap(client.GET('/api/v1/projects/{id}/notebook', ofNotebook(id, path)))
+export const runNotebook = (id: number, path: string, body: RunOfProject) =>
+  unwrap(client.POST('/api/v1/projects/{id}/notebook/run', { ...ofNotebook(id, path), body }))
+export const startNotebooks = (id: number, wait: number) =>
+  unwrap(
+    client.POST('/api/v1/projects/{id}/notebook-server', {
+      params: { path: { id: String(id) }, query: { wait } },
+    }),
+  )
+export const notebookServers = () => unwrap(client.GET('/api/v1/notebook-servers'))
+export const stopNotebooks = (id: string) =>
+  unwrap(client.DELETE('/api/v1/notebook-servers/{id}', by(id)))

@@ -10,6 +10,7 @@ const GO: Record<string, string> = {
   m: '/models',
   i: '/items',
   j: '/jobs',
+  p: '/projects',
   t: '/trash',
   s: '/settings',
 }

@@ -829,3 +829,29 @@ CREATE INDEX job_by_project ON job (project_id) WHERE project_id IS NOT NULL;
 CREATE INDEX job_on_gpu ON job (id) WHERE lane = 3 AND gpus > 0;
 
 CREATE INDEX job_ready ON job (queue_id, gpus, rank, id) WHERE lane = 2;
+CREATE TABLE role (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    workspace_id INTEGER NOT NULL REFERENCES workspace (id),
+    name         TEXT NOT NULL,
+    description  TEXT,
+    created_at   INTEGER NOT NULL,
+    UNIQUE (workspace_id, name)
+) STRICT;
+
+CREATE TABLE role_permission (
+    id               INTEGER PRIMARY KEY AUTOINCREMENT,
+    role_id          INTEGER NOT NULL REFERENCES role (id) ON DELETE CASCADE,
+    resource_type    TEXT NOT NULL CHECK (resource_type IN ('workspace', 'experiment', 'registered_model', 'prompt')),
+    resource_pattern TEXT NOT NULL,
+    permission       TEXT NOT NULL CHECK (permission IN ('READ', 'USE', 'EDIT', 'MANAGE', 'DENY')),
+    UNIQUE (role_id, resource_type, resource_pattern)
+) STRICT;
+
+CREATE TABLE role_member (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES user (id) ON DELETE CASCADE,
+    role_id INTEGER NOT NULL REFERENCES role (id) ON DELETE CASCADE,
+    UNIQUE (user_id, role_id)
+) STRICT;
+
+CREATE INDEX role_member_by_role ON role_member (role_id);

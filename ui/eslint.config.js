@@ -49,6 +49,10 @@ export default ts.config(
       ],
     },
   },
+  {
+    files: ['apidocs/**'],
+    languageOptions: { globals: globals.browser, sourceType: 'script' },
+  },
   { files: ['scripts/**', '*.config.*'], languageOptions: { globals: globals.node } },
   prettier,
 )

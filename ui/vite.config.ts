@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
+import { apidocs } from './scripts/apidocs.ts'
 
 /** Where `npm run dev` finds a running server; the built UI is served by that server itself. */
 const backend = process.env.BRANCHLINE_URL ?? 'http://127.0.0.1:5005'
 
 export default defineConfig({
-  plugins: [vue()],
+  plugins: [vue(), apidocs()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
   // The server puts a fresh nonce in its place, for what a component has to style at run time.
   html: { cspNonce: '__CSP_NONCE__' },
@@ -22,6 +23,8 @@ export default defineConfig({
     port: 5173,
     strictPort: true,
     proxy: {
+      '/docs': backend,
+      '/redoc': backend,
       '/api': {
         target: backend,
         changeOrigin: true,

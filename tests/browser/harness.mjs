@@ -11,11 +11,22 @@ import { chromium } from 'playwright-core'
 const root = resolve(import.meta.dirname, '../..')
 const binary = process.env.BRANCHLINE_BIN ?? join(root, 'target/debug/branchline')
 
-/** A running server: its address, a single-use sign-in link, and MLflow's API with a token. */
-export async function startServer() {
+/**
+ * A running server: its address, a single-use sign-in link, and MLflow's API with a token.
+ * One whose `owner` (`{email, password}`) is named from the start has no link.
+ */
+export async function startServer({ args = [], owner } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'branchline-browser-'))
-  const env = { ...process.env, HOME: folder, BRANCHLINE_DATA_DIR: join(folder, 'data') }
-  const child = spawn(binary, ['serve', '--port', '0'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = {
+    ...process.env,
+    HOME: folder,
+    BRANCHLINE_DATA_DIR: join(folder, 'data'),
+    ...(owner && { FIRST_SUPERUSER: owner.email, FIRST_SUPERUSER_PASSWORD: owner.password }),
+  }
+  const child = spawn(binary, ['serve', '--port', '0', ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const words = createInterface({ input: child.stderr })
   const link = new Promise((found) => {
     words.on('line', (line) => {
@@ -27,7 +38,8 @@ export async function startServer() {
   const token = await output(['connect', '--json'], env)
   return {
     url,
-    link: await link,
+    link: owner ? undefined : await link,
+    token: JSON.parse(token).token,
     api: mlflowApi(url, JSON.parse(token).token),
     async stop() {
       child.kill('SIGTERM')

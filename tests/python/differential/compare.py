@@ -13,16 +13,21 @@ from harness import ROOT, Server
 DEVIATIONS = ROOT / "docs/mlflow-deviations.toml"
 
 ABSENT = "(absent)"
-NOTHING = {"exp": "999999", "model": "m-" + "0" * 32, "trace": "tr-" + "0" * 32, "ass": "a-" + "0" * 32}
+NOTHING = {
+    "exp": "999999", "model": "m-" + "0" * 32, "trace": "tr-" + "0" * 32, "ass": "a-" + "0" * 32, "data": "d-" + "0" * 32,
+    "hook": "00000000-0000-4000-8000-000000000000",
+}
 # Moments that the server chose, and what follows from them.
 MOMENTS = {
     "creation_time", "last_update_time", "creation_timestamp", "last_updated_timestamp",
     "creation_timestamp_ms", "last_updated_timestamp_ms", "create_time", "created_time",
 }
 TOKENS = {"next_page_token"}
+# Texts that hold JSON.
+JSON_TEXTS = {"records", "tags", "profile", "schema"}
 # Lists whose order means nothing.
-SETS = {"tags", "params", "aliases", "dataset_inputs", "latest_versions", "model_inputs", "model_outputs"}
-MADE_ID = re.compile(r"\b(?:m-|tr-|a-|d-|dr-)?[0-9a-f]{32}\b")
+SETS = {"tags", "params", "aliases", "dataset_inputs", "latest_versions", "model_inputs", "model_outputs", "events"}
+MADE_ID = re.compile(r"\b(?:(?:m-|tr-|a-|d-|dr-)?[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 
 
 @dataclass
@@ -41,6 +46,7 @@ class Call:
     # The filter says what only this server understands.
     beyond: bool = False
     raw: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} {json.dumps(self.body)}"
@@ -60,7 +66,7 @@ class Answer:
 
 def full_path(path: str) -> str:
     """Paths without a version are those of 2.0."""
-    return path if path.startswith(("/api", "/ajax-api", "/get-artifact")) else f"/api/2.0/mlflow{path}"
+    return path if path.startswith(("/api", "/ajax-api", "/get-artifact", "/v1")) else f"/api/2.0/mlflow{path}"
 
 
 class Side:
@@ -117,7 +123,12 @@ class Side:
             arguments["params"] = (body or {}) | extra
         else:
             arguments["json"] = (body or {}) | extra if isinstance(body, dict | None) else body
+        if call.headers:
+            arguments["headers"] = self.filled(call.headers)
         reply = self.server.request(call.method, full_path(self.filled(call.path)), **arguments)
+        if reply.status_code >= 500:
+            # MLflow may have left the body unread and is about to close the connection.
+            self.server.session.close()
         try:
             answer = reply.json()
         except ValueError:
@@ -132,6 +143,8 @@ class Side:
             return "MOMENT"
         if key in TOKENS:
             return "TOKEN"
+        if key in JSON_TEXTS and isinstance(value, str) and value[:1] in ("[", "{"):
+            return self.plain(json.loads(value), key)
         if isinstance(value, str):
             return MADE_ID.sub(lambda found: self.ids.get(found[0], "ID"), value)
         if isinstance(value, list):
@@ -140,6 +153,9 @@ class Side:
             return sorted(plain, key=lambda item: json.dumps(item, sort_keys=True)) if key in SETS else plain
         if isinstance(value, dict):
             inner = {name: self.plain(item, name) for name, item in value.items()}
+            if "dataset_id" in inner and "digest" in inner:
+                # Of the name and the moment of the last change.
+                inner["digest"] = "MOMENT"
             if key == "data" and "metrics" in inner:
                 inner["metrics"] = sorted(inner["metrics"], key=lambda item: item["key"])
             return inner

@@ -15,6 +15,7 @@ import pytest
 
 from .calls import Sequence
 from .compare import Call, Side, deviations, difference, is_known
+from .more_calls import MoreCalls
 
 pytestmark = [pytest.mark.own_server, pytest.mark.branchline_only]
 
@@ -41,12 +42,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[harness.Ser
     assert "panicked" not in ours.log_text()
 
 
+@pytest.mark.parametrize("sequence", [Sequence, MoreCalls])
 @pytest.mark.parametrize("seed", seeds())
-def test_the_same_calls_have_the_same_answers(pair: tuple[harness.Server, harness.Server], seed: int) -> None:
+def test_the_same_calls_have_the_same_answers(
+    pair: tuple[harness.Server, harness.Server], seed: int, sequence: type[Sequence]
+) -> None:
     ours, theirs = (Side(server) for server in pair)
     known = deviations()
     different = []
-    for number, call in enumerate(Sequence(seed).calls(LENGTH)):
+    for number, call in enumerate(sequence(seed).calls(LENGTH)):
         here, there = ours.send(call), theirs.send(call)
         assert here.status < 500 or here.code in ("INVALID_STATE", "INTERNAL_ERROR") and there.status == 500, f"{call}: {here}"
         found = difference(call, here, there)

@@ -8,7 +8,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists who is connected to `/api/live`. */
+        /** Lists who is connected to /api/live */
         get: operations["list_people"];
         put?: never;
         post?: never;
@@ -27,7 +27,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Mints a token that can log, and says how to use it. */
+        /** Mints a token that can log, and says how to use it */
         post: operations["connect"];
         delete?: never;
         options?: never;
@@ -44,7 +44,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Writes a consistent copy of the database while it is in use. */
+        /** Writes a consistent copy of the database while it is in use */
         post: operations["backup_database"];
         delete?: never;
         options?: never;
@@ -59,7 +59,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Checks the database's integrity. */
+        /** Checks the database's integrity */
         get: operations["check_database"];
         put?: never;
         post?: never;
@@ -78,7 +78,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Reads with SQL. */
+        /** Reads with SQL */
         post: operations["query_database"];
         delete?: never;
         options?: never;
@@ -95,7 +95,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes the index of words anew. */
+        /** Makes the index of words anew */
         post: operations["rebuild_index"];
         delete?: never;
         options?: never;
@@ -110,7 +110,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows the database's migrations and size. */
+        /** Shows the database's migrations and size */
         get: operations["database_status"];
         put?: never;
         post?: never;
@@ -127,10 +127,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists experiments with what goes on in them. */
+        /** Lists experiments with what goes on in them */
         get: operations["list_experiments"];
         put?: never;
-        /** Makes an experiment. */
+        /** Makes an experiment */
         post: operations["create_experiment"];
         delete?: never;
         options?: never;
@@ -145,15 +145,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows an experiment. */
+        /** Shows an experiment */
         get: operations["get_experiment"];
         put?: never;
         post?: never;
-        /** Puts an experiment and its runs into the trash. */
+        /** Puts an experiment and its runs into the trash */
         delete: operations["delete_experiment"];
         options?: never;
         head?: never;
-        /** Renames an experiment, changes its note and tags. */
+        /** Renames an experiment, changes its note and tags */
         patch: operations["update_experiment"];
         trace?: never;
     };
@@ -164,7 +164,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the metric, param and tag names in an experiment, for columns and completion. */
+        /** Lists the metric, param and tag names in an experiment, for columns and completion */
         get: operations["list_experiment_keys"];
         put?: never;
         post?: never;
@@ -183,7 +183,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes an experiment and its runs out of the trash. */
+        /** Takes an experiment and its runs out of the trash */
         post: operations["restore_experiment"];
         delete?: never;
         options?: never;
@@ -200,7 +200,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Says whether a filter is understood, and where it stops being. */
+        /** Says whether a filter is understood, and where it stops being */
         post: operations["check_filter"];
         delete?: never;
         options?: never;
@@ -215,10 +215,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller's items; everybody's for a superuser. */
+        /** The caller's items; everybody's for a superuser */
         get: operations["list_items"];
         put?: never;
-        /** Makes an item. */
+        /** Makes an item */
         post: operations["create_item"];
         delete?: never;
         options?: never;
@@ -233,12 +233,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An item. */
+        /** An item */
         get: operations["read_item"];
-        /** Changes an item. */
+        /** Changes an item */
         put: operations["update_item"];
         post?: never;
-        /** Removes an item. */
+        /** Removes an item */
         delete: operations["delete_item"];
         options?: never;
         head?: never;
@@ -252,7 +252,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists how often tasks may start. */
+        /** Lists how often tasks may start */
         get: operations["list_rates"];
         put?: never;
         post?: never;
@@ -270,7 +270,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Limits how often a task starts, or lifts the limit. */
+        /** Limits how often a task starts, or lifts the limit */
         put: operations["set_rate"];
         post?: never;
         delete?: never;
@@ -286,10 +286,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists jobs, newest first. */
+        /** Lists jobs, newest first */
         get: operations["list_jobs"];
         put?: never;
-        /** Queues a job. Running a command needs a superuser. */
+        /** Queues a job. Running a command needs a superuser */
         post: operations["submit_job"];
         delete?: never;
         options?: never;
@@ -307,7 +307,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Queues jobs that run after each other, all or none.
+         * Queues jobs that run after each other, all or none
          * @description A job gets the results of those before it in `BRANCHLINE_PARENT_RESULTS`. When one fails,
          *     those after it fail too, and those of its `link_error` run.
          */
@@ -325,7 +325,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Counts jobs by state. */
+        /** Counts jobs by state */
         get: operations["job_stats"];
         put?: never;
         post?: never;
@@ -342,7 +342,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the tasks that can be queued by name. */
+        /** Lists the tasks that can be queued by name */
         get: operations["list_tasks"];
         put?: never;
         post?: never;
@@ -359,11 +359,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A job's record; with `wait` once it has ended, or after that many seconds. */
+        /** A job's record; with wait once it has ended, or after that many seconds */
         get: operations["get_job"];
         put?: never;
         post?: never;
-        /** Forgets an ended job with its log. */
+        /** Forgets an ended job with its log */
         delete: operations["forget_job"];
         options?: never;
         head?: never;
@@ -379,7 +379,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancels a job: one that waits never starts, one that runs is ended. */
+        /** Cancels a job: one that waits never starts, one that runs is ended */
         post: operations["cancel_job"];
         delete?: never;
         options?: never;
@@ -394,7 +394,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a job wrote, a megabyte at a time. */
+        /** What a job wrote, a megabyte at a time */
         get: operations["job_log"];
         put?: never;
         post?: never;
@@ -414,8 +414,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * What a running job says of itself, with its own credential: `progress` from 0 to 1,
-         *     `text`, and whatever it adds.
+         * What a running job says of itself, with its own credential: progress from 0 to 1,
+         *     text, and whatever it adds
          */
         post: operations["report_job"];
         delete?: never;
@@ -433,7 +433,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Queues an ended job again. */
+        /** Queues an ended job again */
         post: operations["retry_job"];
         delete?: never;
         options?: never;
@@ -448,7 +448,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists a folder of a logged model's files. */
+        /** Lists a folder of a logged model's files */
         get: operations["list_model_artifacts"];
         put?: never;
         post?: never;
@@ -467,7 +467,7 @@ export interface paths {
         };
         /**
          * Reads a file of a logged model; byte ranges are understood. What could run in a
-         *     browser is answered for a sandbox.
+         *     browser is answered for a sandbox
          */
         get: operations["get_model_artifact"];
         put?: never;
@@ -487,7 +487,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Signs in with an e-mail and a password. */
+        /** Signs in with an e-mail and a password */
         post: operations["access_token"];
         delete?: never;
         options?: never;
@@ -504,7 +504,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Tells whose a token is; also that of a user who was switched off. */
+        /** Tells whose a token is; also that of a user who was switched off */
         post: operations["test_token"];
         delete?: never;
         options?: never;
@@ -519,7 +519,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Reads the end of the server's log, oldest line first. */
+        /** Reads the end of the server's log, oldest line first */
         get: operations["read_logs"];
         put?: never;
         post?: never;
@@ -536,14 +536,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows the caller's account. */
+        /** Shows the caller's account */
         get: operations["get_me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes the caller's e-mail or name. */
+        /** Changes the caller's e-mail or name */
         patch: operations["update_me"];
         trace?: never;
     };
@@ -556,7 +556,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets the caller's password. */
+        /** Sets the caller's password */
         post: operations["set_password"];
         delete?: never;
         options?: never;
@@ -573,7 +573,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Reads metric histories, sampled for a chart. Runs without a metric are left out. */
+        /** Reads metric histories, sampled for a chart. Runs without a metric are left out */
         post: operations["get_metric_series"];
         delete?: never;
         options?: never;
@@ -590,11 +590,11 @@ export interface paths {
         };
         /**
          * The same, as the stack's clients ask. Only with a token in the header: a link must not
-         *     change anything.
+         *     change anything
          */
         get: operations["archive_model_by_get"];
         put?: never;
-        /** Archives the model's newest live version. */
+        /** Archives the model's newest live version */
         post: operations["archive_model"];
         delete?: never;
         options?: never;
@@ -611,7 +611,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Predictions wait for models that are kept in memory. */
+        /** Predictions wait for models that are kept in memory */
         post: operations["predict"];
         delete?: never;
         options?: never;
@@ -626,10 +626,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The same, as the stack's clients ask. Only with a token in the header. */
+        /** The same, as the stack's clients ask. Only with a token in the header */
         get: operations["unarchive_model_by_get"];
         put?: never;
-        /** Brings the model's newest archived version back. */
+        /** Brings the model's newest archived version back */
         post: operations["unarchive_model"];
         delete?: never;
         options?: never;
@@ -644,7 +644,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Registered models. */
+        /** Registered models */
         get: operations["list_stack_models"];
         put?: never;
         post?: never;
@@ -663,7 +663,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Registers the model that a run logged as `model`: a new version each time. */
+        /** Registers the model that a run logged as model: a new version each time */
         post: operations["register_model_of_run"];
         delete?: never;
         options?: never;
@@ -678,7 +678,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The runs of the first experiment, deleted ones included. */
+        /** The runs of the first experiment, deleted ones included */
         get: operations["list_stack_runs"];
         put?: never;
         post?: never;
@@ -695,30 +695,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A run. */
+        /** A run */
         get: operations["read_stack_run"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/ml/train-model": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Trains an elastic net on the diabetes data, as a job whose result is the run's id. The
-         *     settings `ml.project` and `ml.python` say with which code and which Python.
-         */
-        post: operations["train_model"];
         delete?: never;
         options?: never;
         head?: never;
@@ -732,10 +712,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists registered models. */
+        /** Lists registered models */
         get: operations["list_models"];
         put?: never;
-        /** Makes a registered model. */
+        /** Makes a registered model */
         post: operations["create_model"];
         delete?: never;
         options?: never;
@@ -750,15 +730,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows a registered model with its versions. */
+        /** Shows a registered model with its versions */
         get: operations["get_model"];
         put?: never;
         post?: never;
-        /** Deletes a registered model and its versions for good; runs and files stay. */
+        /** Deletes a registered model and its versions for good; runs and files stay */
         delete: operations["delete_model"];
         options?: never;
         head?: never;
-        /** Renames a registered model, changes its description and tags. */
+        /** Renames a registered model, changes its description and tags */
         patch: operations["update_model"];
         trace?: never;
     };
@@ -770,10 +750,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Points an alias at a version. */
+        /** Points an alias at a version */
         put: operations["set_alias"];
         post?: never;
-        /** Removes an alias. */
+        /** Removes an alias */
         delete: operations["delete_alias"];
         options?: never;
         head?: never;
@@ -789,7 +769,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes a version of a registered model. */
+        /** Makes a version of a registered model */
         post: operations["create_version"];
         delete?: never;
         options?: never;
@@ -807,47 +787,12 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Deletes a version for good; its run and files stay. */
+        /** Deletes a version for good; its run and files stay */
         delete: operations["delete_version"];
         options?: never;
         head?: never;
-        /** Changes a version's description, tags and stage. */
+        /** Changes a version's description, tags and stage */
         patch: operations["update_version"];
-        trace?: never;
-    };
-    "/api/v1/notebook-servers": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the notebook servers that run or are about to. */
-        get: operations["list_notebook_servers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/notebook-servers/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A notebook server; with `wait` once it answers, or after that many seconds. */
-        get: operations["get_notebook_server"];
-        put?: never;
-        post?: never;
-        /** Stops a notebook server with all its kernels. */
-        delete: operations["stop_notebook_server"];
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/openapi.json": {
@@ -857,7 +802,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This document. */
+        /** This document */
         get: operations["openapi"];
         put?: never;
         post?: never;
@@ -874,7 +819,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the mail that was written, sent or not. */
+        /** Lists the mail that was written, sent or not */
         get: operations["list_mail"];
         put?: never;
         post?: never;
@@ -891,7 +836,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows one mail. */
+        /** Shows one mail */
         get: operations["get_mail"];
         put?: never;
         post?: never;
@@ -912,7 +857,7 @@ export interface paths {
         put?: never;
         /**
          * Writes a mail with a link that sets another password. What is answered does not tell
-         *     whether there is such a user, unless the server was set up to.
+         *     whether there is such a user, unless the server was set up to
          */
         post: operations["recover_password"];
         delete?: never;
@@ -928,12 +873,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists who was given what of a thing. */
+        /** Lists who was given what of a thing */
         get: operations["list_permissions"];
-        /** Gives a permission, in the place of the one that the user was given. */
+        /** Gives a permission, in the place of the one that the user was given */
         put: operations["put_permission"];
         post?: never;
-        /** Takes a permission back: the default is in force again. */
+        /** Takes a permission back: the default is in force again */
         delete: operations["delete_permission"];
         options?: never;
         head?: never;
@@ -947,180 +892,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows what the UI remembers. */
+        /** Shows what the UI remembers */
         get: operations["get_preferences"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Merges into what the UI remembers; `null` removes a key. */
+        /** Merges into what the UI remembers; null removes a key */
         patch: operations["update_preferences"];
-        trace?: never;
-    };
-    "/api/v1/projects": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists the projects. */
-        get: operations["list_projects"];
-        put?: never;
-        /** Opens a folder as a project. */
-        post: operations["add_project"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A project with what it offers, as its files are now. */
-        get: operations["get_project"];
-        put?: never;
-        post?: never;
-        /** Forgets a project. Its folder and its jobs stay. */
-        delete: operations["remove_project"];
-        options?: never;
-        head?: never;
-        /** Changes a project's name or Python. */
-        patch: operations["patch_project"];
-        trace?: never;
-    };
-    "/api/v1/projects/{id}/entry-points/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Queues an entry point of a project's `MLproject`. */
-        post: operations["run_entry_point"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{id}/notebook": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A notebook as its file says it. */
-        get: operations["read_notebook"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{id}/notebook-server": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Starts JupyterLab in a project's environment with tracking set up, or answers the one
-         *     that runs there. It listens on this machine only.
-         */
-        post: operations["start_notebooks"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{id}/notebook/run": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Queues a notebook, with its parameters as `arguments`. Its executed copy becomes an
-         *     artifact of the run that the job's result names.
-         */
-        post: operations["run_notebook"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{id}/scan": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Reads a project's folder again, also where nothing seems to have changed. */
-        post: operations["scan_project"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{id}/sweeps": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Queues a sweep, all of its jobs or none. They carry its id as their root. */
-        post: operations["submit_sweep"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{id}/tasks/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Queues a function of a project. Its arguments are checked by their types; what is wrong
-         *     is told in `fields`.
-         */
-        post: operations["run_project_task"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
         trace?: never;
     };
     "/api/v1/queues": {
@@ -1130,7 +910,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the queues, by name. */
+        /** Lists the queues, by name */
         get: operations["list_queues"];
         put?: never;
         post?: never;
@@ -1155,7 +935,7 @@ export interface paths {
         head?: never;
         /**
          * Pauses a queue, resumes it, or changes how many of its jobs run at a time; one that is
-         *     not there is made. What runs goes on.
+         *     not there is made. What runs goes on
          */
         patch: operations["set_queue"];
         trace?: never;
@@ -1169,7 +949,7 @@ export interface paths {
         };
         /**
          * Lists the jobs of a queue that have not started, in the order in which they would, a
-         *     thousand at most.
+         *     thousand at most
          */
         get: operations["waiting_jobs"];
         put?: never;
@@ -1189,7 +969,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Revokes every job of a queue that has not started. What runs goes on. */
+        /** Revokes every job of a queue that has not started. What runs goes on */
         post: operations["purge_queue"];
         delete?: never;
         options?: never;
@@ -1206,7 +986,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets another password with a recovery link's token. Sessions and tokens end. */
+        /** Sets another password with a recovery link's token. Sessions and tokens end */
         post: operations["reset_password"];
         delete?: never;
         options?: never;
@@ -1225,7 +1005,7 @@ export interface paths {
         put?: never;
         /**
          * Deletes or restores many runs. Stops at the first that fails; those before it are
-         *     done, and doing it again is safe.
+         *     done, and doing it again is safe
          */
         post: operations["bulk_runs"];
         delete?: never;
@@ -1243,7 +1023,7 @@ export interface paths {
         };
         /**
          * Lists the metric, param and tag names of the newest runs of all experiments, for columns
-         *     and completion.
+         *     and completion
          */
         get: operations["list_run_keys"];
         put?: never;
@@ -1263,7 +1043,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Searches runs in MLflow's search language. */
+        /** Searches runs in MLflow's search language */
         post: operations["search_runs"];
         delete?: never;
         options?: never;
@@ -1278,15 +1058,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows a run. */
+        /** Shows a run */
         get: operations["get_run"];
         put?: never;
         post?: never;
-        /** Puts a run into the trash. */
+        /** Puts a run into the trash */
         delete: operations["delete_run"];
         options?: never;
         head?: never;
-        /** Renames a run, changes its status, note and tags. */
+        /** Renames a run, changes its status, note and tags */
         patch: operations["update_run"];
         trace?: never;
     };
@@ -1297,7 +1077,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists a folder of a run's artifacts. */
+        /** Lists a folder of a run's artifacts */
         get: operations["list_run_artifacts"];
         put?: never;
         post?: never;
@@ -1316,7 +1096,7 @@ export interface paths {
         };
         /**
          * Reads a file of a run; byte ranges are understood. What could run in a browser is
-         *     answered for a sandbox.
+         *     answered for a sandbox
          */
         get: operations["get_run_artifact"];
         put?: never;
@@ -1334,7 +1114,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sums up each metric of a run. */
+        /** Sums up each metric of a run */
         get: operations["list_run_metrics"];
         put?: never;
         post?: never;
@@ -1351,7 +1131,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the models that a run logged, and where they stand in the registry. */
+        /** Lists the models that a run logged, and where they stand in the registry */
         get: operations["list_run_models"];
         put?: never;
         post?: never;
@@ -1370,7 +1150,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes a run out of the trash. */
+        /** Takes a run out of the trash */
         post: operations["restore_run"];
         delete?: never;
         options?: never;
@@ -1387,7 +1167,7 @@ export interface paths {
         };
         /**
          * Finds experiments, runs and registered models by words in their names, tags, params and
-         *     notes.
+         *     notes
          */
         get: operations["search"];
         put?: never;
@@ -1405,7 +1185,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows what the server is and how much it holds. */
+        /** Shows what the server is and how much it holds */
         get: operations["get_server"];
         put?: never;
         post?: never;
@@ -1422,12 +1202,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows who is signed in. */
+        /** Shows who is signed in */
         get: operations["get_session"];
         put?: never;
-        /** Signs in and sets the session's cookie. */
+        /** Signs in and sets the session's cookie */
         post: operations["sign_in"];
-        /** Signs out and takes the cookie away. */
+        /** Signs out and takes the cookie away */
         delete: operations["sign_out"];
         options?: never;
         head?: never;
@@ -1445,7 +1225,7 @@ export interface paths {
         put?: never;
         /**
          * Issues a sign-in secret for a window beside this server. Only for who can read
-         *     `instance.json`.
+         *     instance.json
          */
         post: operations["issue_secret"];
         delete?: never;
@@ -1461,7 +1241,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists where the caller is signed in. */
+        /** Lists where the caller is signed in */
         get: operations["list_sessions"];
         put?: never;
         post?: never;
@@ -1481,7 +1261,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Signs the caller out somewhere. */
+        /** Signs the caller out somewhere */
         delete: operations["revoke_session"];
         options?: never;
         head?: never;
@@ -1497,7 +1277,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stops the server. Only for who can read `instance.json`. */
+        /** Stops the server. Only for who can read instance.json */
         post: operations["shut_down"];
         delete?: never;
         options?: never;
@@ -1516,60 +1296,9 @@ export interface paths {
         put?: never;
         /**
          * Makes another signing key: everybody is signed out, and every token of the stack's
-         *     sign-in ends. Personal access tokens stay.
+         *     sign-in ends. Personal access tokens stay
          */
         post: operations["rotate_key"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sweeps": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Lists sweeps, newest first. */
-        get: operations["list_sweeps"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sweeps/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A sweep with its jobs, the best first. */
-        get: operations["get_sweep"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sweeps/{id}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Stops the rest of a sweep: what has not started, and what runs if that is wanted too. */
-        post: operations["stop_sweep"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1583,10 +1312,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the caller's tokens. */
+        /** Lists the caller's tokens */
         get: operations["list_tokens"];
         put?: never;
-        /** Makes a token. */
+        /** Makes a token */
         post: operations["create_token"];
         delete?: never;
         options?: never;
@@ -1604,7 +1333,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revokes a token at once. */
+        /** Revokes a token at once */
         delete: operations["revoke_token"];
         options?: never;
         head?: never;
@@ -1620,7 +1349,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deletes traces of an experiment for good, with their spans, files and assessments. */
+        /** Deletes traces of an experiment for good, with their spans, files and assessments */
         post: operations["delete_traces"];
         delete?: never;
         options?: never;
@@ -1637,7 +1366,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Searches traces; newest first when no order is said. */
+        /** Searches traces; newest first when no order is said */
         post: operations["search_traces"];
         delete?: never;
         options?: never;
@@ -1652,7 +1381,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A trace with the spans that have arrived so far. */
+        /** A trace with the spans that have arrived so far */
         get: operations["get_trace"];
         put?: never;
         post?: never;
@@ -1669,7 +1398,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists what lies in the trash. */
+        /** Lists what lies in the trash */
         get: operations["list_trash"];
         put?: never;
         post?: never;
@@ -1688,7 +1417,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deletes for good what lies in the trash. For administrators. */
+        /** Deletes for good what lies in the trash. For administrators */
         post: operations["empty_trash"];
         delete?: never;
         options?: never;
@@ -1705,7 +1434,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Brings things back from the trash; an experiment with all its runs. */
+        /** Brings things back from the trash; an experiment with all its runs */
         post: operations["restore_trash"];
         delete?: never;
         options?: never;
@@ -1720,10 +1449,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All users. */
+        /** All users */
         get: operations["list_users"];
         put?: never;
-        /** Makes a user, and writes to them when there is a mail server. The mail holds no password. */
+        /** Makes a user, and writes to them when there is a mail server. The mail holds no password */
         post: operations["create_user"];
         delete?: never;
         options?: never;
@@ -1738,9 +1467,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller. */
+        /** The caller */
         get: operations["read_me"];
-        /** Changes the caller's name, e-mail or password. Another password ends sessions and tokens. */
+        /** Changes the caller's name, e-mail or password. Another password ends sessions and tokens */
         put: operations["put_me"];
         post?: never;
         delete?: never;
@@ -1758,7 +1487,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes an account for oneself, where the server lets people. */
+        /** Makes an account for oneself, where the server lets people */
         post: operations["open_user"];
         delete?: never;
         options?: never;
@@ -1773,12 +1502,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A user: oneself, or anybody for a superuser. */
+        /** A user: oneself, or anybody for a superuser */
         get: operations["read_user"];
-        /** Changes a user. Another password and other rights end their sessions and tokens. */
+        /** Changes a user. Another password and other rights end their sessions and tokens */
         put: operations["update_user"];
         post?: never;
-        /** Removes a user with their tokens, permissions and items; what they made stays. */
+        /** Removes a user with their tokens, permissions and items; what they made stays */
         delete: operations["delete_user"];
         options?: never;
         head?: never;
@@ -1792,64 +1521,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tells that the server answers. */
+        /** Tells that the server answers */
         get: operations["health_check"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/utils/queue-celery-task/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Queues a task that answers with a word. */
-        post: operations["queue_celery_task"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/utils/task-status/{task_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * How queued work stands. What is unknown is PENDING, as with Celery, where nobody can tell
-         *     it from what is not there yet.
-         */
-        get: operations["task_status"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/utils/test-celery/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** The same as the stack before this one asked for it: without the id in the answer. */
-        post: operations["test_celery"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1867,7 +1542,7 @@ export interface paths {
         put?: never;
         /**
          * Sends a mail to see whether it arrives. When the mail server does not take it, its words
-         *     are the answer.
+         *     are the answer
          */
         post: operations["test_email"];
         delete?: never;
@@ -1883,7 +1558,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows figures in Prometheus' text form. */
+        /** Shows figures in Prometheus' text form */
         get: operations["get_metrics"];
         put?: never;
         post?: never;
@@ -1906,15 +1581,6 @@ export interface components {
              * @example bearer
              */
             token_type: string;
-        };
-        /** @description A folder to open as a project. */
-        AddProject: {
-            /** @description The folder, from the root. */
-            path: string;
-            /** @description The folder's own name when absent. */
-            name?: string | null;
-            /** @description A Python program, or an environment's folder; found in the folder when absent. */
-            interpreter?: string | null;
         };
         /** @description A name for a version. */
         Alias: {
@@ -1988,12 +1654,13 @@ export interface components {
              * @description The most memory that was seen.
              */
             peak_bytes?: number | null;
-            /** @description The slots of graphics processors that it was given. */
-            gpu_slots: number[];
         };
-        /** @description What a parameter goes over: values, or a range. */
-        AxisBody: unknown[] | components["schemas"]["RangeBody"];
-        /** @description Where to write. */
+        /**
+         * @description Where to write.
+         * @example {
+         *       "path": "/home/ada/branchline-2026-11-28.db"
+         *     }
+         */
         Backup: {
             /** @description Absolute path on the server's machine. */
             path: string;
@@ -2009,7 +1676,15 @@ export interface components {
             /** @description Runs that were changed. */
             done: number;
         };
-        /** @description Many runs and what to do with them. */
+        /**
+         * @description Many runs and what to do with them.
+         * @example {
+         *       "action": "delete",
+         *       "run_ids": [
+         *         "5d41402abc4b2a76b9719d911017c592"
+         *       ]
+         *     }
+         */
         BulkRuns: {
             run_ids: string[];
             /**
@@ -2023,7 +1698,13 @@ export interface components {
             ok: boolean;
             problems: string[];
         };
-        /** @description A filter to check. */
+        /**
+         * @description A filter to check.
+         * @example {
+         *       "entity": "runs",
+         *       "filter": "metrics.rmse < 0.8"
+         *     }
+         */
         CheckFilter: {
             /**
              * @description What a filter is for.
@@ -2032,7 +1713,12 @@ export interface components {
             entity: "runs" | "experiments" | "models" | "model_versions" | "logged_models";
             filter: string;
         };
-        /** @description Whether to write the credentials file, too. */
+        /**
+         * @description Whether to write the credentials file, too.
+         * @example {
+         *       "write": false
+         *     }
+         */
         Connect: {
             /**
              * @description Put the token into `~/.mlflow/credentials` on the server's machine. MLflow's
@@ -2054,14 +1740,28 @@ export interface components {
             credentials_path?: string | null;
             written: boolean;
         };
-        /** @description A new experiment. */
+        /**
+         * @description A new experiment.
+         * @example {
+         *       "name": "diabetes",
+         *       "tags": {
+         *         "team": "research"
+         *       }
+         *     }
+         */
         CreateExperiment: {
             name: string;
             tags?: {
                 [key: string]: string;
             };
         };
-        /** @description A note to be made. */
+        /**
+         * @description A note to be made.
+         * @example {
+         *       "description": "The last one **underfits**.",
+         *       "title": "Try a smaller alpha"
+         *     }
+         */
         CreateItem: {
             /** @description 1 to 255 characters. */
             title: string;
@@ -2069,7 +1769,13 @@ export interface components {
             description?: string | null;
             link?: components["schemas"]["ItemLink"] | null;
         };
-        /** @description A new name. */
+        /**
+         * @description A new name.
+         * @example {
+         *       "description": "Predicts how the disease goes on.",
+         *       "name": "diabetes"
+         *     }
+         */
         CreateModel: {
             name: string;
             /** @description Markdown. */
@@ -2078,13 +1784,27 @@ export interface components {
                 [key: string]: string;
             };
         };
-        /** @description A token to make. */
+        /**
+         * @description A token to make.
+         * @example {
+         *       "expires_at": "2027-01-01T00:00:00Z",
+         *       "name": "training on the cluster",
+         *       "scope": "log"
+         *     }
+         */
         CreateToken: {
             name: string;
             scope: components["schemas"]["Scope"];
             expires_at?: components["schemas"]["Time"] | null;
         };
-        /** @description A user to be made. */
+        /**
+         * @description A user to be made.
+         * @example {
+         *       "email": "bob@example.org",
+         *       "full_name": "Bob",
+         *       "password": "pascaline-1642"
+         *     }
+         */
         CreateUser: {
             email: string;
             /** @description 8 to 128 characters. */
@@ -2093,7 +1813,13 @@ export interface components {
             is_active?: boolean;
             is_superuser?: boolean;
         };
-        /** @description What a version is made from: a logged model, a run's files, or any source. */
+        /**
+         * @description What a version is made from: a logged model, a run's files, or any source.
+         * @example {
+         *       "run_id": "5d41402abc4b2a76b9719d911017c592",
+         *       "source": "runs:/5d41402abc4b2a76b9719d911017c592/model"
+         *     }
+         */
         CreateVersion: {
             run_id?: string | null;
             model_id?: string | null;
@@ -2169,7 +1895,13 @@ export interface components {
              */
             elsewhere: number;
         };
-        /** @description What is to go: `items`, or `all`. */
+        /**
+         * @description What is to go: `items`, or `all`.
+         * @example {
+         *       "before": "2026-11-01T00:00:00Z",
+         *       "dry_run": true
+         *     }
+         */
         EmptyTrash: {
             /** @description These; at most 1000. */
             items?: components["schemas"]["TrashRef"][] | null;
@@ -2192,16 +1924,15 @@ export interface components {
         Error: {
             /** @description What happened. */
             detail: string;
-            /** @description What to branch on, such as `RESOURCE_DOES_NOT_EXIST`. */
+            /**
+             * @description What to branch on.
+             * @example RESOURCE_DOES_NOT_EXIST
+             */
             code: string;
             /** @description What to do about it. */
             hint?: string | null;
             /** @description For a filter: the character (0-based) where reading stopped. */
             position?: number | null;
-            /** @description For a form: what is wrong with which field. */
-            fields?: {
-                [key: string]: string;
-            };
         };
         /** @description A group of runs. */
         Experiment: {
@@ -2288,6 +2019,26 @@ export interface components {
         /**
          * @description A part of a graph: a job, or parts that run one after the other (`chain`), at once
          *     (`group`), or at once with one after all of them (`chord` and `body`).
+         * @example {
+         *       "chain": [
+         *         {
+         *           "job": {
+         *             "args": [
+         *               "one"
+         *             ],
+         *             "task": "app.worker.run_task"
+         *           }
+         *         },
+         *         {
+         *           "job": {
+         *             "args": [
+         *               "two"
+         *             ],
+         *             "task": "app.worker.run_task"
+         *           }
+         *         }
+         *       ]
+         *     }
          */
         GraphBody: {
             chain: components["schemas"]["GraphBody"][];
@@ -2340,8 +2091,12 @@ export interface components {
             /** @description Celery's form: UTC without a zone. */
             date_done?: string | null;
             name: string;
-            args: unknown;
-            kwargs: unknown;
+            /** @description A list, as it was sent. */
+            args: unknown[];
+            /** @description By name, as they were sent. */
+            kwargs: {
+                [key: string]: unknown;
+            };
             worker?: string | null;
             /** Format: int32 */
             retries: number;
@@ -2366,21 +2121,6 @@ export interface components {
             /** Format: double */
             time_limit?: number | null;
             unique_key?: string | null;
-            /**
-             * Format: int32
-             * @description Slots of graphics processors that it needs.
-             */
-            gpus: number;
-            /**
-             * Format: int64
-             * @description Bytes that its processes may hold together.
-             */
-            memory_limit?: number | null;
-            /**
-             * Format: int64
-             * @description The number of the project whose code it is.
-             */
-            project_id?: number | null;
             /** @description In one line, what went wrong. */
             message?: string | null;
             /** @description What the job said of itself; `progress` is 0 to 1. */
@@ -2429,68 +2169,6 @@ export interface components {
             size: number;
             /** @description There will be no more. */
             ended: boolean;
-        };
-        /** @description How a job is queued and run. */
-        JobOptions: {
-            /** @description Queuing the same id again answers the job that is there. */
-            task_id?: string | null;
-            /** @description `main-queue` when absent. */
-            queue?: string | null;
-            /**
-             * Format: int32
-             * @description 0 to 9; the highest first.
-             */
-            priority?: number;
-            /**
-             * Format: double
-             * @description Seconds to wait.
-             */
-            countdown?: number | null;
-            eta?: components["schemas"]["Time"] | null;
-            expires?: components["schemas"]["Expires"] | null;
-            /**
-             * Format: int32
-             * @description Attempts after the first.
-             */
-            max_retries?: number;
-            /**
-             * Format: double
-             * @description Seconds before the first retry; 180 when absent.
-             */
-            retry_delay?: number | null;
-            /** @description Each wait is twice the one before; so when absent. */
-            retry_backoff?: boolean | null;
-            /**
-             * Format: double
-             * @description The longest wait, seconds; 600 when absent.
-             */
-            retry_backoff_max?: number | null;
-            /** @description Waits are cut by chance, by up to a half; so when absent. */
-            retry_jitter?: boolean | null;
-            /** @description Interrupted by a crash it runs again, instead of failing. */
-            acks_late?: boolean;
-            /**
-             * Format: double
-             * @description Seconds after which it is asked to end.
-             */
-            soft_time_limit?: number | null;
-            /**
-             * Format: double
-             * @description Seconds after which it is killed.
-             */
-            time_limit?: number | null;
-            /** @description While a job with this key lives, queuing answers that one. */
-            unique_key?: string | null;
-            /**
-             * Format: int32
-             * @description Slots of graphics processors that it needs.
-             */
-            gpus?: number;
-            /**
-             * Format: int64
-             * @description Bytes that its processes may hold together; past that it is killed.
-             */
-            memory_limit?: number | null;
         };
         /** @description A page of jobs. */
         JobPage: {
@@ -2543,7 +2221,13 @@ export interface components {
         LoggedModelList: {
             models: components["schemas"]["LoggedModel"][];
         };
-        /** @description An OAuth2 password form. */
+        /**
+         * @description An OAuth2 password form.
+         * @example {
+         *       "password": "difference-engine",
+         *       "username": "ada@example.org"
+         *     }
+         */
         LoginForm: {
             /**
              * @description The e-mail.
@@ -2684,7 +2368,13 @@ export interface components {
             /** @description Of the run that made it, when it is here. */
             run_name?: string | null;
         };
-        /** @description Another password. */
+        /**
+         * @description Another password.
+         * @example {
+         *       "new_password": "analytical-engine",
+         *       "token": "eyJhbGciOiJIUzI1NiJ9.…"
+         *     }
+         */
         NewPassword: {
             /** @description From the recovery link. */
             token: string;
@@ -2696,32 +2386,30 @@ export interface components {
             token: components["schemas"]["Token"];
             secret: string;
         };
-        /** @description A JupyterLab that runs, or is about to. */
-        NotebookServer: {
-            /** @description Its job; its log is the job's. */
-            task_id: string;
-            /** Format: int64 */
-            project_id?: number | null;
-            status: string;
-            /** @description Where it answers, with its token; absent before it does. */
-            url?: string | null;
-            /** @description In one line, what went wrong. */
-            message?: string | null;
-            started_at?: components["schemas"]["Time"] | null;
-        };
-        /** @description Notebook servers. */
-        NotebookServerList: {
-            servers: components["schemas"]["NotebookServer"][];
-        };
         /** @description A number, or a word where JSON has no number. */
         Number: number | ("NaN" | "Infinity" | "-Infinity");
-        /** @description A person who makes an account for themselves. */
+        /**
+         * @description A person who makes an account for themselves.
+         * @example {
+         *       "email": "eve@example.org",
+         *       "full_name": "Eve",
+         *       "password": "stepped-reckoner"
+         *     }
+         */
         OpenUser: {
             email: string;
             password: string;
             full_name?: string | null;
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "note": "Elastic nets of all sizes.",
+         *       "tags": {
+         *         "team": null
+         *       }
+         *     }
+         */
         PatchExperiment: {
             name?: string | null;
             /** @description Markdown; empty removes it. */
@@ -2731,12 +2419,25 @@ export interface components {
                 [key: string]: string | null;
             };
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "full_name": "Ada Lovelace"
+         *     }
+         */
         PatchMe: {
             email?: string | null;
             full_name?: string | null;
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "description": "Trained on the whole set.",
+         *       "tags": {
+         *         "checked": "yes"
+         *       }
+         *     }
+         */
         PatchModel: {
             name?: string | null;
             /** @description Markdown. */
@@ -2746,13 +2447,16 @@ export interface components {
                 [key: string]: string | null;
             };
         };
-        /** @description What to change of a project; absent fields stay. */
-        PatchProject: {
-            name?: string | null;
-            /** @description Null finds it in the folder again. */
-            interpreter?: string | null;
-        };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "name": "slow-otter",
+         *       "note": "The best so far.",
+         *       "tags": {
+         *         "kept": "yes"
+         *       }
+         *     }
+         */
         PatchRun: {
             name?: string | null;
             /** @description Markdown; empty removes it. */
@@ -2763,7 +2467,13 @@ export interface components {
                 [key: string]: string | null;
             };
         };
-        /** @description What to change; absent fields stay. */
+        /**
+         * @description What to change; absent fields stay.
+         * @example {
+         *       "description": "The one that is live.",
+         *       "stage": "Production"
+         *     }
+         */
         PatchVersion: {
             /** @description Markdown. */
             description?: string | null;
@@ -2781,78 +2491,19 @@ export interface components {
         };
         /** @description A step to a part of a request. */
         Place: string | number;
-        /** @description A project. */
-        Project: {
-            /** Format: int64 */
-            id: number;
-            name: string;
-            /** @description Its folder. */
-            path: string;
-            /** @description The Python that was chosen, if one was. */
-            interpreter?: string | null;
-            created_at: components["schemas"]["Time"];
-            updated_at: components["schemas"]["Time"];
-        };
-        /** @description A project with what it offers. */
-        ProjectDetail: components["schemas"]["Project"] & {
-            python?: components["schemas"]["ProjectPython"] | null;
-            /** @description What to do so that it gets its own Python. */
-            remedy?: string | null;
-            tasks: components["schemas"]["ProjectTask"][];
-            entry_points: components["schemas"]["ProjectEntryPoint"][];
-            /** @description Paths from the project's folder. */
-            notebooks: string[];
-            problems: components["schemas"]["ProjectProblem"][];
-        };
-        /** @description An entry point of `MLproject`. */
-        ProjectEntryPoint: {
-            name: string;
-            /** @description What a shell runs. */
-            command: string;
-            parameters: components["schemas"]["TaskParameter"][];
-        };
-        /** @description The projects. */
-        ProjectList: {
-            projects: components["schemas"]["Project"][];
-        };
-        /** @description Something that could not be read. */
-        ProjectProblem: {
-            file: string;
-            line?: number | null;
-            message: string;
-        };
-        /** @description A project's Python. */
-        ProjectPython: {
-            program: string;
-            /** @description `chosen`, `venv`, `uv`, `poetry`, `conda`, `started` or `path`. */
-            kind: string;
-            /** @description The same in words. */
-            how: string;
-            version?: string | null;
-            /** @description Variables by which programs of the same environment are found. */
-            environment: {
-                [key: string]: string;
-            };
-            /** @description Which of the packages that matter here it has. */
-            packages: string[];
-        };
-        /** @description A function that can be run as a job. */
-        ProjectTask: {
-            /** @description `file.function`. */
-            name: string;
-            /** @description From the project's folder. */
-            file: string;
-            /** Format: int32 */
-            line: number;
-            /** @description Its docstring. */
-            doc: string;
-            parameters: components["schemas"]["TaskParameter"][];
-        };
         /** @description How many jobs were revoked. */
         Purged: {
             purged: number;
         };
-        /** @description A permission to give. */
+        /**
+         * @description A permission to give.
+         * @example {
+         *       "email": "bob@example.org",
+         *       "permission": "EDIT",
+         *       "resource_id": "1",
+         *       "resource_type": "experiment"
+         *     }
+         */
         PutPermission: {
             email: string;
             resource_type: string;
@@ -2902,27 +2553,18 @@ export interface components {
             /** @description Those that end it. */
             last: string[];
         };
-        /** @description Numbers between two, both included. */
-        RangeBody: {
-            /** Format: double */
-            min: number;
-            /** Format: double */
-            max: number;
-            /**
-             * Format: int32
-             * @description How many of them; has to be said for a grid.
-             */
-            steps?: number | null;
-            /** @description Even in their orders of magnitude. */
-            log?: boolean;
-        };
         /** @description Rates by task, such as `10/m`. */
         RateList: {
             rates: {
                 [key: string]: string;
             };
         };
-        /** @description Under which name. */
+        /**
+         * @description Under which name.
+         * @example {
+         *       "name": "my enet model"
+         *     }
+         */
         RegisterModel: {
             /**
              * @description Spaces become `-`.
@@ -2970,7 +2612,17 @@ export interface components {
             /** Format: int64 */
             version: number;
         };
-        /** @description What to bring back. */
+        /**
+         * @description What to bring back.
+         * @example {
+         *       "items": [
+         *         {
+         *           "id": "5d41402abc4b2a76b9719d911017c592",
+         *           "kind": "run"
+         *         }
+         *       ]
+         *     }
+         */
         RestoreTrash: {
             /** @description At most 1000. */
             items: components["schemas"]["TrashRef"][];
@@ -3039,11 +2691,6 @@ export interface components {
              */
             elapsed_ms: number;
         };
-        /** @description What a part of a project is run with, and how. */
-        RunOfProject: components["schemas"]["JobOptions"] & {
-            /** @description By name, each checked by its type. */
-            arguments?: Record<string, never>;
-        };
         /**
          * @description A run's state.
          * @enum {string}
@@ -3099,7 +2746,19 @@ export interface components {
              */
             elapsed_ms: number;
         };
-        /** @description What to look for. */
+        /**
+         * @description What to look for.
+         * @example {
+         *       "experiment_ids": [
+         *         "1"
+         *       ],
+         *       "filter": "metrics.rmse < 0.8",
+         *       "max_results": 50,
+         *       "order_by": [
+         *         "metrics.rmse ASC"
+         *       ]
+         *     }
+         */
         SearchRuns: {
             /** @description Every active experiment when absent. */
             experiment_ids?: string[] | null;
@@ -3140,7 +2799,18 @@ export interface components {
             cursor: string;
             series: components["schemas"]["Series"][];
         };
-        /** @description Which series. */
+        /**
+         * @description Which series.
+         * @example {
+         *       "keys": [
+         *         "loss"
+         *       ],
+         *       "max_points": 1000,
+         *       "run_ids": [
+         *         "5d41402abc4b2a76b9719d911017c592"
+         *       ]
+         *     }
+         */
         SeriesQuery: {
             run_ids: string[];
             keys: string[];
@@ -3197,18 +2867,35 @@ export interface components {
         SessionList: {
             sessions: components["schemas"]["SignedIn"][];
         };
-        /** @description Where an alias points. */
+        /**
+         * @description Where an alias points.
+         * @example {
+         *       "version": 1
+         *     }
+         */
         SetAlias: {
             /** Format: int64 */
             version: number;
         };
-        /** @description A new password. */
+        /**
+         * @description A new password.
+         * @example {
+         *       "current": "difference-engine",
+         *       "new": "analytical-engine"
+         *     }
+         */
         SetPassword: {
             /** @description Needed when there is one. */
             current?: string | null;
             new: string;
         };
-        /** @description What becomes of a queue; what is absent stays. */
+        /**
+         * @description What becomes of a queue; what is absent stays.
+         * @example {
+         *       "concurrency": 2,
+         *       "paused": false
+         *     }
+         */
         SetQueue: {
             /**
              * Format: int32
@@ -3217,12 +2904,23 @@ export interface components {
             concurrency?: number | null;
             paused?: boolean | null;
         };
-        /** @description A rate to set. */
+        /**
+         * @description A rate to set.
+         * @example {
+         *       "rate": "10/m"
+         *     }
+         */
         SetRate: {
             /** @description `10/s`, `10/m` or `10/h`; no limit when absent. */
             rate?: string | null;
         };
-        /** @description How to sign in: a single-use secret, or an e-mail and a password. */
+        /**
+         * @description How to sign in: a single-use secret, or an e-mail and a password.
+         * @example {
+         *       "email": "ada@example.org",
+         *       "password": "difference-engine"
+         *     }
+         */
         SignIn: {
             secret: string;
         } | {
@@ -3295,7 +2993,13 @@ export interface components {
          * @enum {string}
          */
         SpanStatus: "UNSET" | "OK" | "ERROR";
-        /** @description A query; it can only read. */
+        /**
+         * @description A query; it can only read.
+         * @example {
+         *       "limit": 100,
+         *       "sql": "SELECT name FROM experiment"
+         *     }
+         */
         SqlQuery: {
             sql: string;
             /** @description Most rows; 1000 when not said, at most 10,000. */
@@ -3304,7 +3008,8 @@ export interface components {
         /** @description Rows of a query. */
         SqlRows: {
             columns: string[];
-            rows: Record<string, never>[][];
+            /** @description Of each row its cells: text, a number or null. */
+            rows: unknown[][];
             /** @description There are more rows. */
             truncated: boolean;
         };
@@ -3390,131 +3095,85 @@ export interface components {
             is_active: boolean;
             is_superuser: boolean;
         };
-        /** @description How many jobs were stopped. */
-        StoppedSweep: {
-            stopped: number;
-        };
         String: string;
-        /** @description A job to queue. */
-        SubmitJob: components["schemas"]["JobOptions"] & {
+        /**
+         * @description A job to queue.
+         * @example {
+         *       "args": [
+         *         "hello"
+         *       ],
+         *       "priority": 5,
+         *       "task": "app.worker.run_task"
+         *     }
+         */
+        SubmitJob: {
             /** @description A task by its name; or `command`. */
             task?: string | null;
             /** @description Program and arguments; never a shell's string. */
             command?: string[] | null;
             args?: unknown[];
-            kwargs?: Record<string, never>;
+            kwargs?: {
+                [key: string]: unknown;
+            };
             /** @description Where the command runs; the job's own folder when absent. */
             cwd?: string | null;
             /** @description Variables added to the command's environment. */
             env?: {
                 [key: string]: string;
             };
-        };
-        /** @description A sweep to queue; at most 500 jobs. */
-        SubmitSweep: components["schemas"]["JobOptions"] & {
-            /** @description A task, `file.function`; or `entry_point`. */
-            task?: string | null;
-            /** @description An entry point of `MLproject`. */
-            entry_point?: string | null;
-            /** @description By parameter: values, or a range. */
-            space: {
-                [key: string]: components["schemas"]["AxisBody"];
-            };
-            /** @description What is the same for each job. */
-            arguments?: Record<string, never>;
-            /** @description `grid`: every combination; `random`: `count` by chance. */
-            method?: string;
-            /** @description Jobs of a random sweep. */
-            count?: number | null;
+            /** @description Queuing the same id again answers the job that is there. */
+            task_id?: string | null;
+            /** @description `main-queue` when absent. */
+            queue?: string | null;
             /**
-             * Format: int64
-             * @description The same seed draws the same jobs; 0 when absent.
+             * Format: int32
+             * @description 0 to 9; the highest first.
              */
-            seed?: number | null;
-            /** @description A metric of the jobs' runs, or a member of their results; the result itself when absent. */
-            metric?: string | null;
-            /** @description `max` or `min`. */
-            goal?: string;
-        };
-        /** @description A sweep. */
-        Sweep: {
-            sweep_id: string;
-            /** Format: int64 */
-            project_id?: number | null;
-            task: string;
-            /** @description `grid` or `random`. */
-            method: string;
-            /** @description What was asked for: `space`, `arguments`, `count`, `seed`. */
-            asked: Record<string, never>;
-            metric?: string | null;
-            /** @description `max` or `min`. */
-            goal: string;
-            created_at: components["schemas"]["Time"];
-            /** @description Jobs by state. */
-            states: {
-                [key: string]: number;
-            };
-        };
-        /** @description A sweep with its jobs. */
-        SweepDetail: components["schemas"]["Sweep"] & {
-            /** @description The best first; those without a value after them, in the order of their making. */
-            jobs: components["schemas"]["SweepRow"][];
-        };
-        /** @description Sweeps. */
-        SweepList: {
-            sweeps: components["schemas"]["Sweep"][];
-        };
-        /** @description One job of a sweep. */
-        SweepRow: {
-            task_id: string;
-            status: string;
-            arguments: Record<string, never>;
+            priority?: number;
             /**
              * Format: double
-             * @description What it is compared by, once it is known.
+             * @description Seconds to wait.
              */
-            value?: number | null;
-            /** @description In one line, what went wrong. */
-            message?: string | null;
-            started_at?: components["schemas"]["Time"] | null;
-            ended_at?: components["schemas"]["Time"] | null;
+            countdown?: number | null;
+            eta?: components["schemas"]["Time"] | null;
+            expires?: components["schemas"]["Expires"] | null;
+            /**
+             * Format: int32
+             * @description Attempts after the first.
+             */
+            max_retries?: number;
+            /**
+             * Format: double
+             * @description Seconds before the first retry; 180 when absent.
+             */
+            retry_delay?: number | null;
+            /** @description Each wait is twice the one before; so when absent. */
+            retry_backoff?: boolean | null;
+            /**
+             * Format: double
+             * @description The longest wait, seconds; 600 when absent.
+             */
+            retry_backoff_max?: number | null;
+            /** @description Waits are cut by chance, by up to a half; so when absent. */
+            retry_jitter?: boolean | null;
+            /** @description Interrupted by a crash it runs again, instead of failing. */
+            acks_late?: boolean;
+            /**
+             * Format: double
+             * @description Seconds after which it is asked to end.
+             */
+            soft_time_limit?: number | null;
+            /**
+             * Format: double
+             * @description Seconds after which it is killed.
+             */
+            time_limit?: number | null;
+            /** @description While a job with this key lives, queuing answers that one. */
+            unique_key?: string | null;
         };
         /** @description Tasks that can be queued by name. */
         TaskList: {
             tasks: string[];
-        };
-        /** @description What a task or an entry point takes. */
-        TaskParameter: {
-            name: string;
-            /** @description `int`, `float`, `str`, `bool`, `list`, `dict`, `choice` or `json`. */
-            kind: string;
-            /** @description It may be null. */
-            optional: boolean;
-            required: boolean;
-            /** @description Of a choice. */
-            choices: unknown[];
-            /** @description What it is when not given; absent where only the code knows. */
-            default?: unknown;
-            /** @description What it is when not given, as the code says it, where it is no plain value. */
-            default_text?: string | null;
-            /** @description Its type, as the code says it. */
-            annotation: string;
-        };
-        /** @description Work that was queued. */
-        TaskQueued: {
-            msg: string;
-            task_id: string;
-        };
-        /** @description How queued work stands. */
-        TaskStatus: {
-            task_id: string;
-            /**
-             * @description Celery's word; PENDING also for what is unknown.
-             * @example SUCCESS
-             */
-            task_status: string;
-            /** @description What it answered, or what went wrong; null before that. */
-            task_result?: unknown;
         };
         /** Format: date-time */
         Time: string;
@@ -3580,7 +3239,15 @@ export interface components {
             /** @description Those that none stands in for, oldest first. */
             assessments: components["schemas"]["Assessment"][];
         };
-        /** @description Which traces are to go. */
+        /**
+         * @description Which traces are to go.
+         * @example {
+         *       "experiment_id": "1",
+         *       "trace_ids": [
+         *         "tr-5d41402abc4b2a76b9719d911017c592"
+         *       ]
+         *     }
+         */
         TraceDeletion: {
             experiment_id: components["schemas"]["String"];
             trace_ids: string[];
@@ -3599,7 +3266,16 @@ export interface components {
             traces: components["schemas"]["Trace"][];
             next_page_token?: string | null;
         };
-        /** @description A search over traces. */
+        /**
+         * @description A search over traces.
+         * @example {
+         *       "experiment_ids": [
+         *         "1"
+         *       ],
+         *       "filter": "trace.status = 'ERROR'",
+         *       "max_results": 50
+         *     }
+         */
         TraceSearch: {
             /** @description Where to look; none finds nothing. */
             experiment_ids: components["schemas"]["String"][];
@@ -3616,19 +3292,6 @@ export interface components {
          * @enum {string}
          */
         TraceState: "UNSPECIFIED" | "OK" | "ERROR" | "IN_PROGRESS";
-        /** @description What to train with. */
-        TrainModel: {
-            /**
-             * Format: double
-             * @example 0.05
-             */
-            alpha: number;
-            /**
-             * Format: double
-             * @example 0.05
-             */
-            l1_ratio: number;
-        };
         /** @description How much lies in the trash. */
         TrashCounts: {
             /** Format: int64 */
@@ -3689,19 +3352,35 @@ export interface components {
             kind: components["schemas"]["TrashKind"];
             id: string;
         };
-        /** @description What to change of an item; absent fields stay. */
+        /**
+         * @description What to change of an item; absent fields stay.
+         * @example {
+         *       "title": "Try a much smaller alpha"
+         *     }
+         */
         UpdateItem: {
             title?: string | null;
             description?: string | null;
             link?: components["schemas"]["ItemLink"] | null;
         };
-        /** @description What to change of oneself; absent fields stay. */
+        /**
+         * @description What to change of oneself; absent fields stay.
+         * @example {
+         *       "full_name": "Ada Lovelace"
+         *     }
+         */
         UpdateMe: {
             password?: string | null;
             full_name?: string | null;
             email?: string | null;
         };
-        /** @description What to change of a user; absent fields stay. */
+        /**
+         * @description What to change of a user; absent fields stay.
+         * @example {
+         *       "full_name": "Bob Pascal",
+         *       "is_active": true
+         *     }
+         */
         UpdateUser: {
             email?: string | null;
             full_name?: string | null;
@@ -3727,13 +3406,260 @@ export interface components {
         WaitingJobs: {
             task_ids: string[];
         };
-        /** @description A word for a task. */
-        Word: {
-            /** @example hello */
-            msg: string;
+    };
+    responses: {
+        /** @description A part of the request is not understood, or breaks a rule. */
+        BadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "INVALID_PARAMETER_VALUE",
+                 *       "detail": "Invalid value for parameter 'max_results' supplied: 0 is not between 1 and 1000.",
+                 *       "hint": "Leave it out for the usual number."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description It changed meanwhile, is in use, or is not in a state for this. */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "RESOURCE_CONFLICT",
+                 *       "detail": "The job has not ended."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The server made a mistake; its log says more. */
+        Failed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "INTERNAL_ERROR",
+                 *       "detail": "The server made a mistake; its log says more."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The credential does not allow this. In plain text: the `Host` or the `Origin` is not one of the server's. */
+        Forbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "PERMISSION_DENIED",
+                 *       "detail": "Only an administrator may do this.",
+                 *       "hint": "Sign in as a superuser, or use a token of scope `admin`."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+                /** @example Cross-origin request blocked. */
+                "text/plain": string;
+            };
+        };
+        /** @description Parts of the request are missing or of another kind. */
+        Invalid: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "detail": [
+                 *         {
+                 *           "loc": [
+                 *             "body",
+                 *             "title"
+                 *           ],
+                 *           "msg": "field required",
+                 *           "type": "value_error.missing"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ValidationError"];
+            };
+        };
+        /** @description There is no such thing, or the caller may not see it. */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "RESOURCE_DOES_NOT_EXIST",
+                 *       "detail": "No Experiment with id=7 exists"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The request breaks a rule, or the caller may not do this. */
+        StackBadRequest: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "INVALID_PARAMETER_VALUE",
+                 *       "detail": "The user doesn't have enough privileges"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The credential does not hold, or does not allow this. In plain text: the `Host` or the `Origin` is not one of the server's. */
+        StackForbidden: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "UNAUTHENTICATED",
+                 *       "detail": "Could not validate credentials"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+                /** @example Cross-origin request blocked. */
+                "text/plain": string;
+            };
+        };
+        /** @description There is no such thing, or the caller's account is gone. */
+        StackNotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "RESOURCE_DOES_NOT_EXIST",
+                 *       "detail": "User not found"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description No credential was sent. */
+        StackUnauthenticated: {
+            headers: {
+                /** @description The scheme of a credential that would be taken. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "UNAUTHENTICATED",
+                 *       "detail": "Not authenticated"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The disk is full. */
+        StorageFull: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "STORAGE_FULL",
+                 *       "detail": "The disk is full.",
+                 *       "hint": "Make room, then try again."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The body is over the limit. */
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "PAYLOAD_TOO_LARGE",
+                 *       "detail": "The request's body is larger than 16777216 bytes.",
+                 *       "hint": "Send it in smaller pieces."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description Too many failed attempts to sign in; `Retry-After` says how long to wait. */
+        TooManyRequests: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "REQUEST_LIMIT_EXCEEDED",
+                 *       "detail": "Too many attempts to sign in.",
+                 *       "hint": "Wait a little, then try again."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description No credential was sent, or the one sent does not hold. */
+        Unauthenticated: {
+            headers: {
+                /** @description The scheme of a credential that would be taken. */
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "UNAUTHENTICATED",
+                 *       "detail": "This needs a credential, and none was sent.",
+                 *       "hint": "Sign in, or send a token: `branchline connect` prints one."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The server is overloaded or stopping; `Retry-After` says when to try again. */
+        Unavailable: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "code": "TEMPORARILY_UNAVAILABLE",
+                 *       "detail": "The server is stopping."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
         };
     };
-    responses: never;
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -3759,15 +3685,11 @@ export interface operations {
                     "application/json": components["schemas"]["People"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     connect: {
@@ -3792,15 +3714,15 @@ export interface operations {
                     "application/json": components["schemas"]["Connected"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     backup_database: {
@@ -3825,15 +3747,15 @@ export interface operations {
                     "application/json": components["schemas"]["BackupDone"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     check_database: {
@@ -3854,15 +3776,11 @@ export interface operations {
                     "application/json": components["schemas"]["CheckDone"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     query_database: {
@@ -3887,15 +3805,15 @@ export interface operations {
                     "application/json": components["schemas"]["SqlRows"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     rebuild_index: {
@@ -3914,15 +3832,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     database_status: {
@@ -3943,15 +3859,11 @@ export interface operations {
                     "application/json": components["schemas"]["DatabaseStatus"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_experiments: {
@@ -3981,15 +3893,12 @@ export interface operations {
                     "application/json": components["schemas"]["ExperimentList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_experiment: {
@@ -4014,15 +3923,15 @@ export interface operations {
                     "application/json": components["schemas"]["Experiment"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_experiment: {
@@ -4046,15 +3955,13 @@ export interface operations {
                     "application/json": components["schemas"]["Experiment"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_experiment: {
@@ -4076,15 +3983,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     update_experiment: {
@@ -4112,15 +4019,16 @@ export interface operations {
                     "application/json": components["schemas"]["Experiment"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_experiment_keys: {
@@ -4144,15 +4052,13 @@ export interface operations {
                     "application/json": components["schemas"]["ExperimentKeys"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     restore_experiment: {
@@ -4176,15 +4082,15 @@ export interface operations {
                     "application/json": components["schemas"]["Experiment"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     check_filter: {
@@ -4209,15 +4115,15 @@ export interface operations {
                     "application/json": components["schemas"]["FilterVerdict"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_items: {
@@ -4249,15 +4155,14 @@ export interface operations {
                     "application/json": components["schemas"]["Item"][];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_item: {
@@ -4282,24 +4187,17 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description A field is wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     read_item: {
@@ -4323,15 +4221,14 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     update_item: {
@@ -4359,24 +4256,17 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description A field is wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_item: {
@@ -4400,15 +4290,16 @@ export interface operations {
                     "application/json": components["schemas"]["Item"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_rates: {
@@ -4429,15 +4320,11 @@ export interface operations {
                     "application/json": components["schemas"]["RateList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     set_rate: {
@@ -4463,15 +4350,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_jobs: {
@@ -4485,8 +4373,6 @@ export interface operations {
                 task?: string;
                 /** @description Only jobs of this graph. */
                 root?: string;
-                /** @description Only jobs of this project, by its number. */
-                project?: number;
                 /** @description Jobs on a page, 100 when absent. */
                 max_results?: number;
                 /** @description Where the page starts. */
@@ -4507,15 +4393,12 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     submit_job: {
@@ -4549,15 +4432,15 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     submit_graph: {
@@ -4582,15 +4465,15 @@ export interface operations {
                     "application/json": components["schemas"]["QueuedGraph"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     job_stats: {
@@ -4611,15 +4494,11 @@ export interface operations {
                     "application/json": components["schemas"]["JobStats"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_tasks: {
@@ -4640,15 +4519,11 @@ export interface operations {
                     "application/json": components["schemas"]["TaskList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_job: {
@@ -4675,15 +4550,13 @@ export interface operations {
                     "application/json": components["schemas"]["JobDetail"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     forget_job: {
@@ -4705,15 +4578,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     cancel_job: {
@@ -4737,15 +4610,15 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     job_log: {
@@ -4774,15 +4647,13 @@ export interface operations {
                     "application/json": components["schemas"]["JobLog"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     report_job: {
@@ -4797,7 +4668,15 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                /**
+                 * @example {
+                 *       "progress": 0.4,
+                 *       "text": "epoch 4 of 10"
+                 *     }
+                 */
+                "application/json": {
+                    [key: string]: unknown;
+                };
             };
         };
         responses: {
@@ -4808,15 +4687,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     retry_job: {
@@ -4840,15 +4720,15 @@ export interface operations {
                     "application/json": components["schemas"]["Job"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_model_artifacts: {
@@ -4875,15 +4755,13 @@ export interface operations {
                     "application/json": components["schemas"]["ArtifactList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_model_artifact: {
@@ -4903,24 +4781,45 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes. */
+            /** @description The bytes, as their name says. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": number[];
+                    "*/*": number[];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
+            /** @description The range that was asked for. */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Error"];
+                    "*/*": number[];
                 };
             };
+            /** @description As the caller has it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The range begins after the end. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     access_token: {
@@ -4945,24 +4844,15 @@ export interface operations {
                     "application/json": components["schemas"]["AccessToken"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            403: components["responses"]["StackForbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     test_token: {
@@ -4983,15 +4873,15 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     read_logs: {
@@ -5017,15 +4907,12 @@ export interface operations {
                     "application/json": components["schemas"]["LogLines"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_me: {
@@ -5046,15 +4933,11 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     update_me: {
@@ -5079,15 +4962,15 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     set_password: {
@@ -5110,15 +4993,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_metric_series: {
@@ -5143,15 +5026,15 @@ export interface operations {
                     "application/json": components["schemas"]["SeriesList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     archive_model_by_get: {
@@ -5173,15 +5056,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     archive_model: {
@@ -5203,15 +5085,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     predict: {
@@ -5226,30 +5109,48 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example [
+                 *       {
+                 *         "age": 0.03,
+                 *         "bmi": 0.06,
+                 *         "bp": 0.02,
+                 *         "sex": 0.05
+                 *       }
+                 *     ]
+                 */
                 "application/json": {
                     [key: string]: number;
                 }[];
             };
         };
         responses: {
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
             /** @description Not offered yet. */
             501: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "code": "NOT_IMPLEMENTED",
+                     *       "detail": "Predicting is not offered yet."
+                     *     }
+                     */
                     "application/json": components["schemas"]["Error"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     unarchive_model_by_get: {
@@ -5271,15 +5172,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     unarchive_model: {
@@ -5301,15 +5201,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_stack_models: {
@@ -5330,15 +5231,13 @@ export interface operations {
                     "application/json": components["schemas"]["StackModel"][];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     register_model_of_run: {
@@ -5366,24 +5265,17 @@ export interface operations {
                     "application/json": components["schemas"]["StackModelVersion"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_stack_runs: {
@@ -5404,15 +5296,13 @@ export interface operations {
                     "application/json": components["schemas"]["StackRunInfo"][];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     read_stack_run: {
@@ -5436,57 +5326,14 @@ export interface operations {
                     "application/json": components["schemas"]["StackRun"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    train_model: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TrainModel"];
-            };
-        };
-        responses: {
-            /** @description Queued, and on the disk. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TaskQueued"];
-                };
-            };
-            /** @description A number is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_models: {
@@ -5515,15 +5362,12 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredModelList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_model: {
@@ -5548,15 +5392,15 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredModel"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_model: {
@@ -5580,15 +5424,13 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredModelWithVersions"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_model: {
@@ -5610,15 +5452,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     update_model: {
@@ -5646,15 +5488,16 @@ export interface operations {
                     "application/json": components["schemas"]["RegisteredModelWithVersions"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     set_alias: {
@@ -5682,15 +5525,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_alias: {
@@ -5714,15 +5558,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     create_version: {
@@ -5750,15 +5594,16 @@ export interface operations {
                     "application/json": components["schemas"]["ModelVersion"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_version: {
@@ -5782,15 +5627,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     update_version: {
@@ -5820,109 +5665,16 @@ export interface operations {
                     "application/json": components["schemas"]["ModelVersion"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    list_notebook_servers: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Newest first. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NotebookServerList"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    get_notebook_server: {
-        parameters: {
-            query?: {
-                /** @description Seconds to wait until it answers. */
-                wait?: number;
-            };
-            header?: never;
-            path: {
-                /** @description Its job's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description As it stands. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NotebookServer"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    stop_notebook_server: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Its job's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It is told to end. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     openapi: {
@@ -5940,9 +5692,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
+            403: components["responses"]["Forbidden"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_mail: {
@@ -5968,15 +5725,12 @@ export interface operations {
                     "application/json": components["schemas"]["MailList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_mail: {
@@ -6000,15 +5754,13 @@ export interface operations {
                     "application/json": components["schemas"]["Mail"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     recover_password: {
@@ -6032,15 +5784,14 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_permissions: {
@@ -6066,15 +5817,12 @@ export interface operations {
                     "application/json": components["schemas"]["GrantList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     put_permission: {
@@ -6099,15 +5847,15 @@ export interface operations {
                     "application/json": components["schemas"]["GrantBody"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_permission: {
@@ -6133,15 +5881,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_preferences: {
@@ -6159,18 +5906,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     update_preferences: {
@@ -6182,7 +5927,14 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                /**
+                 * @example {
+                 *       "theme": "dark"
+                 *     }
+                 */
+                "application/json": {
+                    [key: string]: unknown;
+                };
             };
         };
         responses: {
@@ -6192,458 +5944,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": Record<string, never>;
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    list_projects: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description By name. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProjectList"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    add_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AddProject"];
-            };
-        };
-        responses: {
-            /** @description The project and what it offers. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProjectDetail"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    get_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Its number, its name, or its folder. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The project. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProjectDetail"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    remove_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Its number, its name, or its folder. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Forgotten. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    patch_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Its number, its name, or its folder. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PatchProject"];
-            };
-        };
-        responses: {
-            /** @description The project. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProjectDetail"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    run_entry_point: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The project's number, name, or folder. */
-                id: string;
-                /** @description The entry point's name. */
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RunOfProject"];
-            };
-        };
-        responses: {
-            /** @description It was there already. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description Queued, and on the disk. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    read_notebook: {
-        parameters: {
-            query: {
-                /** @description From the project's folder. */
-                path: string;
-            };
-            header?: never;
-            path: {
-                /** @description The project's number, name, or folder. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Jupyter's JSON. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    start_notebooks: {
-        parameters: {
-            query?: {
-                /** @description Seconds to wait until it answers. */
-                wait?: number;
-            };
-            header?: never;
-            path: {
-                /** @description The project's number, name, or folder. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description As it stands. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NotebookServer"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    run_notebook: {
-        parameters: {
-            query: {
-                /** @description From the project's folder. */
-                path: string;
-            };
-            header?: never;
-            path: {
-                /** @description The project's number, name, or folder. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RunOfProject"];
-            };
-        };
-        responses: {
-            /** @description It was there already. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description Queued, and on the disk. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    scan_project: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Its number, its name, or its folder. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The project. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProjectDetail"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    submit_sweep: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The project's number, name, or folder. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SubmitSweep"];
-            };
-        };
-        responses: {
-            /** @description Queued, and on the disk. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SweepDetail"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    run_project_task: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The project's number, name, or folder. */
-                id: string;
-                /** @description `file.function`. */
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RunOfProject"];
-            };
-        };
-        responses: {
-            /** @description It was there already. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description Queued, and on the disk. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_queues: {
@@ -6664,15 +5978,11 @@ export interface operations {
                     "application/json": components["schemas"]["QueueList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     set_queue: {
@@ -6700,15 +6010,16 @@ export interface operations {
                     "application/json": components["schemas"]["Queue"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     waiting_jobs: {
@@ -6732,15 +6043,13 @@ export interface operations {
                     "application/json": components["schemas"]["WaitingJobs"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     purge_queue: {
@@ -6764,15 +6073,15 @@ export interface operations {
                     "application/json": components["schemas"]["Purged"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     reset_password: {
@@ -6797,24 +6106,15 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            403: components["responses"]["StackForbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     bulk_runs: {
@@ -6839,15 +6139,15 @@ export interface operations {
                     "application/json": components["schemas"]["BulkDone"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_run_keys: {
@@ -6868,15 +6168,11 @@ export interface operations {
                     "application/json": components["schemas"]["ExperimentKeys"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     search_runs: {
@@ -6901,15 +6197,15 @@ export interface operations {
                     "application/json": components["schemas"]["RunList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_run: {
@@ -6933,15 +6229,13 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_run: {
@@ -6963,15 +6257,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     update_run: {
@@ -6999,15 +6293,16 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_run_artifacts: {
@@ -7034,15 +6329,13 @@ export interface operations {
                     "application/json": components["schemas"]["ArtifactList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_run_artifact: {
@@ -7062,24 +6355,45 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The bytes. */
+            /** @description The bytes, as their name says. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": number[];
+                    "*/*": number[];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
+            /** @description The range that was asked for. */
+            206: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Error"];
+                    "*/*": number[];
                 };
             };
+            /** @description As the caller has it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The range begins after the end. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_run_metrics: {
@@ -7103,15 +6417,13 @@ export interface operations {
                     "application/json": components["schemas"]["MetricSummaries"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_run_models: {
@@ -7135,15 +6447,13 @@ export interface operations {
                     "application/json": components["schemas"]["LoggedModelList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     restore_run: {
@@ -7167,15 +6477,15 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     search: {
@@ -7206,15 +6516,12 @@ export interface operations {
                     "application/json": components["schemas"]["SearchResults"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_server: {
@@ -7235,15 +6542,11 @@ export interface operations {
                     "application/json": components["schemas"]["ServerInfo"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_session: {
@@ -7264,15 +6567,11 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     sign_in: {
@@ -7297,15 +6596,14 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     sign_out: {
@@ -7324,15 +6622,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     issue_secret: {
@@ -7353,15 +6649,13 @@ export interface operations {
                     "application/json": components["schemas"]["SignInSecret"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_sessions: {
@@ -7382,15 +6676,11 @@ export interface operations {
                     "application/json": components["schemas"]["SessionList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     revoke_session: {
@@ -7412,15 +6702,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     shut_down: {
@@ -7439,15 +6729,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     rotate_key: {
@@ -7466,114 +6754,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    list_sweeps: {
-        parameters: {
-            query?: {
-                /** @description Only sweeps of this project. */
-                project?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The newest 200. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SweepList"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    get_sweep: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The sweep's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description As it stands. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SweepDetail"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    stop_sweep: {
-        parameters: {
-            query?: {
-                /** @description Also end what runs. */
-                running?: boolean;
-            };
-            header?: never;
-            path: {
-                /** @description The sweep's id. */
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description How many. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["StoppedSweep"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_tokens: {
@@ -7594,15 +6781,11 @@ export interface operations {
                     "application/json": components["schemas"]["TokenList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_token: {
@@ -7627,15 +6810,15 @@ export interface operations {
                     "application/json": components["schemas"]["NewToken"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     revoke_token: {
@@ -7657,15 +6840,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_traces: {
@@ -7690,15 +6873,15 @@ export interface operations {
                     "application/json": components["schemas"]["DeletedTraces"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     search_traces: {
@@ -7723,15 +6906,15 @@ export interface operations {
                     "application/json": components["schemas"]["TraceList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_trace: {
@@ -7755,15 +6938,13 @@ export interface operations {
                     "application/json": components["schemas"]["TraceDetail"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_trash: {
@@ -7790,15 +6971,12 @@ export interface operations {
                     "application/json": components["schemas"]["TrashList"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     empty_trash: {
@@ -7823,15 +7001,15 @@ export interface operations {
                     "application/json": components["schemas"]["EmptiedTrash"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     restore_trash: {
@@ -7856,15 +7034,15 @@ export interface operations {
                     "application/json": components["schemas"]["RestoredTrash"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     list_users: {
@@ -7890,15 +7068,14 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"][];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_user: {
@@ -7923,24 +7100,17 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     read_me: {
@@ -7961,15 +7131,13 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     put_me: {
@@ -7994,24 +7162,17 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description A field is wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     open_user: {
@@ -8036,24 +7197,15 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description A field is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            403: components["responses"]["StackForbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     read_user: {
@@ -8077,15 +7229,14 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     update_user: {
@@ -8113,24 +7264,17 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description A field is wrong. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     delete_user: {
@@ -8154,15 +7298,16 @@ export interface operations {
                     "application/json": components["schemas"]["StackUser"];
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     health_check: {
@@ -8180,134 +7325,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": boolean;
+                    "application/json": boolean;
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    queue_celery_task: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Word"];
-            };
-        };
-        responses: {
-            /** @description Queued, and on the disk. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TaskQueued"];
-                };
-            };
-            /** @description The word is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    task_status: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description The task's id. */
-                task_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description As it stands. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TaskStatus"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    test_celery: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Word"];
-            };
-        };
-        responses: {
-            /** @description Queued, and on the disk. */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Message"];
-                };
-            };
-            /** @description The word is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            403: components["responses"]["StackForbidden"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     test_email: {
@@ -8331,24 +7354,16 @@ export interface operations {
                     "application/json": components["schemas"]["Message"];
                 };
             };
-            /** @description The recipient is missing. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ValidationError"];
-                };
-            };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     get_metrics: {
@@ -8369,15 +7384,11 @@ export interface operations {
                     "text/plain": string;
                 };
             };
-            /** @description What went wrong, and what to do about it. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }

@@ -1,5 +1,7 @@
 import {
+  BookOpen,
   Box,
+  Braces,
   ChartLine,
   CirclePlay,
   FolderCode,
@@ -19,6 +21,7 @@ import { computed, ref, shallowRef, watch, type Component, type Ref } from 'vue'
 import { useRouter, type RouteLocationRaw } from 'vue-router'
 import * as api from '@/api/calls'
 import type { SearchMatch, SearchResult } from '@/api/types'
+import { openExternal } from '@/host'
 import { signOut } from '@/composables/session'
 import { themeChoice } from '@/composables/theme'
 import { attempt } from '@/composables/toasts'
@@ -93,6 +96,7 @@ export function usePalette(open: Ref<boolean>) {
   })
 
   const go = (to: RouteLocationRaw) => () => void router.push(to)
+  const docs = (path: string) => () => openExternal(new URL(path, location.origin).toString())
   const command = (title: string, icon: Component, act: () => void, shortcut?: string): Entry => ({
     id: `command ${title}`,
     kind: 'command',
@@ -115,6 +119,8 @@ export function usePalette(open: Ref<boolean>) {
     command('New registered model', Plus, go({ name: 'models', query: { new: '1' } })),
     command('Deleted experiments', Trash2, go({ name: 'experiments', query: { view: 'deleted' } })),
     command('Connect training code', Plug, () => (connectOpen.value = true)),
+    command('Try the API', Braces, docs('/docs')),
+    command('API reference', BookOpen, docs('/redoc')),
     command('Light theme', Sun, () => (themeChoice.value = 'light')),
     command('Dark theme', Moon, () => (themeChoice.value = 'dark')),
     command('Theme of the system', Monitor, () => (themeChoice.value = 'system')),

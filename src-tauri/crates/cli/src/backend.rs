@@ -371,7 +371,7 @@ impl Backend {
 }
 
 async fn status_of(engine: &Engine) -> Result<DatabaseStatus, Error> {
-    let stats = engine.stats().await?;
+    let stats = engine.stats(&engine.owner_actor().await?).await?;
     let migrations = engine.migration_status().await?.into_iter().map(|migration| Migration {
         version: migration.version,
         name: migration.name,

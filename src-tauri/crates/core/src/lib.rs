@@ -15,6 +15,7 @@ pub mod job;
 pub mod limits;
 pub mod name;
 pub mod permission;
+pub mod role;
 pub mod run_name;
 pub mod scorer;
 pub mod search;

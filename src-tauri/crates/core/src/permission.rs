@@ -30,6 +30,14 @@ impl Permission {
         }
     }
 
+    /// MLflow's name where it is given: nothing that is given is a refusal.
+    pub fn grant_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "DENY",
+            other => other.as_str(),
+        }
+    }
+
     /// Reads MLflow's name; `DENY`, its newer word, is the same as no permission.
     pub fn parse(text: &str) -> Option<Self> {
         if text == "DENY" {

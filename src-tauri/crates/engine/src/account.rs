@@ -100,6 +100,12 @@ impl Engine {
         self.inner.credentials.forget();
     }
 
+    /// Tells of each change after which a credential may not hold any more, or stand for
+    /// somebody with other rights.
+    pub fn accounts_watch(&self) -> tokio::sync::watch::Receiver<()> {
+        self.inner.credentials.changes()
+    }
+
     /// The owner as the one who acts, for the window and the command line.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// A checked credential is asked for again after this long.
 const REMEMBERED: Duration = Duration::from_secs(300);
@@ -20,6 +20,8 @@ pub(crate) struct Credentials {
     checked: RwLock<HashMap<Hash, Checked>>,
     /// Grows whenever accounts change; see [`Credentials::remember`].
     generation: AtomicU64,
+    /// Tells who holds on to what was checked once, as an open socket does.
+    changed: watch::Sender<()>,
     sign_in: Mutex<Vec<(Hash, Instant)>>,
     /// An argon2 hash takes tens of megabytes; two at a time are enough.
     hashing: Semaphore,
@@ -32,6 +34,7 @@ impl Default for Credentials {
         Self {
             checked: RwLock::default(),
             generation: AtomicU64::new(0),
+            changed: watch::Sender::new(()),
             sign_in: Mutex::default(),
             hashing: Semaphore::new(2),
             key: rand::random(),
@@ -105,11 +108,18 @@ impl Credentials {
         let mut checked = self.checked.write().unwrap_or_else(PoisonError::into_inner);
         self.generation.fetch_add(1, Ordering::AcqRel);
         checked.clear();
+        self.changed.send_replace(());
+    }
+
+    /// Each change of accounts from now on.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// One credential is no longer taken from memory.
     pub(crate) fn forget_one(&self, hash: &Hash) {
         self.checked.write().unwrap_or_else(PoisonError::into_inner).remove(hash);
+        self.changed.send_replace(());
     }
 
     pub(crate) fn issue_sign_in(&self, lives: Duration) -> String {

@@ -23,12 +23,12 @@ pub struct EngineStats {
 }
 
 impl Engine {
-    /// Sizes and counts.
+    /// Sizes, and counts of what the actor may see.
     ///
     /// # Errors
     /// The database's.
-    pub async fn stats(&self) -> Result<EngineStats> {
-        let counts = self.inner.store.read(|view| view.counts()).await?;
+    pub async fn stats(&self, actor: &Actor) -> Result<EngineStats> {
+        let counts = self.read(actor, |view| view.counts()).await?;
         let (db_bytes, wal_bytes) = self.inner.store.file_sizes();
         Ok(EngineStats {
             db_bytes,

@@ -25,6 +25,7 @@ mod permit;
 mod platform;
 mod project;
 mod registry;
+mod role;
 mod run;
 mod run_log;
 mod scorer;
@@ -208,6 +209,11 @@ impl Engine {
         self.inner.store.subscribe()
     }
 
+    /// Waits until the registry changed since the last call; for one listener.
+    pub async fn registry_changed(&self) {
+        self.inner.store.registry_changed().await;
+    }
+
     /// Tells listeners that files of a run came or went.
     pub fn notify_artifacts(&self, kind: EventKind) {
         self.inner.store.publish(kind);
@@ -274,7 +280,11 @@ impl Engine {
     {
         permit::require(actor, Scope::Log)?;
         let actor = actor.clone();
-        self.inner.store.write(class, move |tx| work(tx, &actor)).await
+        let write = self.inner.store.write(class, move |tx| {
+            tx.act_for(&actor)?;
+            work(tx, &actor)
+        });
+        write.await
     }
 }
 

@@ -6,6 +6,21 @@ use branchline_core::{Actor, Error, Result};
 use branchline_store::{Changes, Topic};
 
 impl Engine {
+    /// Refuses who may not hear of `topic` at all. Of the other topics everybody hears what
+    /// they may see of them, which may be nothing.
+    ///
+    /// # Errors
+    /// The topic is for superusers; there is no such job that the actor may see.
+    pub async fn may_watch(&self, actor: &Actor, topic: &Topic) -> Result<()> {
+        match topic {
+            Topic::Jobs if !actor.is_superuser => {
+                Err(Error::denied("The user doesn't have enough privileges."))
+            }
+            Topic::JobLog(id) => self.job(actor, id).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
     /// What is new on `topic` after `after`.
     ///
     /// # Errors
@@ -16,13 +31,7 @@ impl Engine {
         topic: Topic,
         after: Cursor,
     ) -> Result<Changes> {
-        match &topic {
-            Topic::Jobs if !actor.is_superuser => {
-                return Err(Error::denied("The user doesn't have enough privileges."));
-            }
-            Topic::JobLog(id) => drop(self.job(actor, id).await?),
-            _ => {}
-        }
+        self.may_watch(actor, &topic).await?;
         let epoch = self.inner.store.identity().epoch;
         self.read(actor, move |view| view.changes_after(&topic, after, epoch)).await
     }

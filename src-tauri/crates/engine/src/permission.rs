@@ -97,7 +97,7 @@ impl Engine {
         self.inner.store.read(move |view| view.resource_row(resource, &id)).await
     }
 
-    async fn row_of_user(&self, email: &str) -> Result<i64> {
+    pub(crate) async fn row_of_user(&self, email: &str) -> Result<i64> {
         let wanted = email.to_owned();
         let found = self.inner.store.read(move |view| view.account(&wanted)).await?;
         found
@@ -169,7 +169,8 @@ impl Engine {
         found.ok_or_else(|| no_grant(email, resource, id))
     }
 
-    /// What a user may really do with a thing: as a superuser, as given, or by default.
+    /// What a user may really do with a thing: as a superuser, as given, by a role, or by
+    /// default; and whether it was refused to them by name.
     ///
     /// # Errors
     /// There is no such thing or user; the actor may not know.
@@ -178,7 +179,7 @@ impl Engine {
         actor: &Actor,
         email: &str,
         (resource, id): (Resource, &str),
-    ) -> Result<Permission> {
+    ) -> Result<(Permission, bool)> {
         permit::require(actor, Scope::Read)?;
         if !email.eq_ignore_ascii_case(&actor.email) {
             self.require_permission(actor, resource, id, Permission::Manage).await?;
@@ -188,8 +189,19 @@ impl Engine {
         let user = found
             .ok_or_else(|| Error::not_found(format!("User with username={email} not found")))?
             .user;
-        let level = self.level(user.id, resource, id).await?;
-        Ok(if user.is_superuser { Permission::Manage } else { level })
+        if user.is_superuser {
+            return Ok((Permission::Manage, false));
+        }
+        let id = id.to_owned();
+        self.inner
+            .store
+            .read(move |view| {
+                let (row, access) = (view.resource_row(resource, &id)?, view.access(user.id)?);
+                let level = access.level(resource, row);
+                let refused = access.given(resource, row) == Some(Permission::Nothing);
+                Ok((level, refused && level == Permission::Nothing))
+            })
+            .await
     }
 
     /// Everything that a user was given: one's own, or anybody's for a superuser.

@@ -2,11 +2,13 @@
 //! the disk sync.
 
 use crate::Engine;
+use crate::artifacts::Location;
 use crate::experiment::{check_max_results, page};
 use crate::version_origin::{Origin, tell_logged_model};
 use crate::webhook::tell;
 use branchline_core::{
-    Actor, Error, ModelId, ModelVersion, Page, RegisteredModel, Result, Tag, limits, name, search,
+    Actor, Error, ModelId, ModelVersion, Page, RegisteredModel, Result, RunId, Tag, limits, name,
+    search,
 };
 use branchline_store::NewVersionRow;
 
@@ -453,6 +455,35 @@ impl Engine {
     pub async fn download_uri(&self, actor: &Actor, name: &str, version: i64) -> Result<String> {
         let version = self.model_version(actor, name, version).await?;
         Ok(version.storage_location.unwrap_or(version.source))
+    }
+
+    /// Where the files are that this server hands out as a version's. A bucket is read with
+    /// the server's own keys: what a version names there goes to who may not see everything
+    /// only where it belongs to the run or the logged model that the version was made from.
+    ///
+    /// # Errors
+    /// There is no such version; its files are not the server's to hand out.
+    pub async fn version_files(&self, actor: &Actor, name: &str, version: i64) -> Result<String> {
+        let version = self.model_version(actor, name, version).await?;
+        let uri = version.storage_location.unwrap_or(version.source);
+        if actor.is_superuser || !Location::is_meant(&uri) {
+            return Ok(uri);
+        }
+        let (run, model) = (version.run_id.map(RunId::new), version.model_id.map(ModelId::new));
+        let roots = self.inner.store.read(move |view| {
+            let run = run.and_then(|id| view.run_info(&id).ok()).map(|run| run.artifact_uri);
+            let model = model.and_then(|id| view.any_logged_model(&id).ok());
+            Ok([run, model.map(|model| model.artifact_uri)])
+        });
+        let own = roots.await?.into_iter().flatten().any(|root| {
+            let rest = uri.strip_prefix(root.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        if own && !uri.split('/').any(|part| part == "..") {
+            return Ok(uri);
+        }
+        Err(Error::denied("This version's files lie in a bucket outside of its run and its model.")
+            .hint("Read them from the bucket with your own keys."))
     }
 
     /// Sets a tag of a version.

@@ -167,7 +167,7 @@ impl NewTrace {
         let fields = self.fields(finalized);
         let (trace, change) = match tx.find_trace(&self.trace_id)? {
             Some(old) => {
-                tx.overwrite_trace(old.row, &fields)?;
+                tx.overwrite_trace(actor, old.row, &fields)?;
                 let moved = TraceRow { experiment: self.experiment_id, ..old };
                 (moved, TraceChange::Set("info"))
             }

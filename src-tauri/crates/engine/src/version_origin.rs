@@ -2,7 +2,7 @@
 //! learns of it.
 
 use crate::registry::NewModelVersion;
-use branchline_core::{Actor, LoggedModel, ModelId, Tag};
+use branchline_core::{Actor, Error, ErrorCode, LoggedModel, ModelId, RunId, Tag};
 use branchline_store::{StoreResult, View, WriteTx};
 use serde_json::{Value, json};
 
@@ -42,8 +42,19 @@ impl Origin {
         if let Some(id) = given(&new.model_id).filter(|_| origin.run_id.is_none()) {
             origin.run_id = run_of(&view.logged_model(&ModelId::new(id))?);
         }
-        origin.run_id = given(&new.run_id).or(origin.run_id);
+        if let Some(id) = given(&new.run_id) {
+            not_hidden(view.run_row(&RunId::new(id.clone())))?;
+            origin.run_id = Some(id);
+        }
         Ok(origin)
+    }
+}
+
+/// A run of another server may be named; one of this server must be the maker's to see.
+fn not_hidden<T>(found: StoreResult<T>) -> StoreResult<()> {
+    match found.map_err(Error::from) {
+        Err(error) if error.code != ErrorCode::ResourceDoesNotExist => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use branchline_core::{Error, ErrorCode};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 /// Result of a handler of the own API.
@@ -30,7 +30,8 @@ impl<E: Into<Error>> From<E> for ApiError {
 pub struct ErrorBody {
     /// What happened.
     pub detail: String,
-    /// What to branch on, such as `RESOURCE_DOES_NOT_EXIST`.
+    /// What to branch on.
+    #[schema(example = "RESOURCE_DOES_NOT_EXIST")]
     pub code: &'static str,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,20 +98,16 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// Documents that every operation may answer with an error.
+/// Where the document says that an operation fails in the usual ways, until they are named.
+pub(crate) const FAILURE: &str = "default";
+
+/// Documents that an operation fails in the usual ways; `api::document` names them.
 #[derive(Debug)]
 pub struct Failure;
 
 impl IntoResponses for Failure {
     fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-        let response = ResponseBuilder::new()
-            .description("What went wrong, and what to do about it.")
-            .content(
-                "application/json",
-                ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build(),
-            )
-            .build();
-        BTreeMap::from([("default".to_owned(), response.into())])
+        BTreeMap::from([(FAILURE.to_owned(), ResponseBuilder::new().build().into())])
     }
 }
 

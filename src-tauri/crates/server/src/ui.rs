@@ -1,5 +1,5 @@
 //! The built UI, embedded when it was there at build time; without it, a page says
-//! how to build it.
+//! how to build it. The API's documentation lies beside it and is there without the UI, too.
 
 use crate::state::AppState;
 use axum::body::Body;
@@ -30,23 +30,38 @@ pub(crate) async fn serve(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let path = uri.path().trim_start_matches('/');
+    let path = uri.path().trim_matches('/');
     let first = path.split('/').next().unwrap_or_default();
-    if state.options.api_only || MACHINE.contains(&first) {
+    let documentation = documentation(path);
+    let hidden = state.options.api_only && documentation.is_none() && first != "docs";
+    if hidden || MACHINE.contains(&first) {
         return nothing_here();
     }
     if !matches!(method, Method::GET | Method::HEAD) {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response();
     }
-    if path != "index.html"
+    if let Some(name) = documentation {
+        return page(&headers, Dist::get(name));
+    }
+    if !path.ends_with(".html")
         && let Some(file) = Dist::get(path)
     {
         return asset(path, file, &headers);
     }
-    if path.starts_with("assets/") || has_extension(path) {
+    if ["assets", "docs"].contains(&first) || has_extension(path) {
         return nothing_here();
     }
     page(&headers, Dist::get("index.html"))
+}
+
+/// The pages that document the API, at the paths that the stack has them at.
+fn documentation(path: &str) -> Option<&'static str> {
+    match path {
+        "docs" => Some("docs/swagger.html"),
+        "docs/oauth2-redirect" => Some("docs/oauth2-redirect.html"),
+        "redoc" => Some("docs/redoc.html"),
+        _ => None,
+    }
 }
 
 fn has_extension(path: &str) -> bool {

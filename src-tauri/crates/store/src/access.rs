@@ -6,20 +6,28 @@
 use crate::change::{Kind, Op};
 use crate::error::{StoreError, StoreResult};
 use crate::tx::View;
+use branchline_core::role::{ANY, RoleResource};
 use branchline_core::{Error, Permission, Resource};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What one user may do.
+/// What one user may do: as they were given it, as their roles say, or by default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     user_id: i64,
     default: Permission,
+    /// A role of theirs manages everything.
+    manages: bool,
     experiments: HashMap<i64, Permission>,
     models: HashMap<i64, Permission>,
+    all_experiments: Option<Permission>,
+    all_models: Option<Permission>,
+    all_prompts: Option<Permission>,
+    /// The models that are prompts; known only where a role tells the two apart.
+    prompts: HashSet<i64>,
 }
 
 impl Default for Access {
@@ -27,10 +35,31 @@ impl Default for Access {
         Self {
             user_id: 0,
             default: Permission::Nothing,
+            manages: false,
             experiments: HashMap::new(),
             models: HashMap::new(),
+            all_experiments: None,
+            all_models: None,
+            all_prompts: None,
+            prompts: HashSet::new(),
         }
     }
+}
+
+/// Two permissions on one thing: a refusal wins, else the one that allows more.
+fn folded(one: Option<Permission>, other: Option<Permission>) -> Option<Permission> {
+    match (one, other) {
+        (Some(Permission::Nothing), _) | (_, Some(Permission::Nothing)) => {
+            Some(Permission::Nothing)
+        }
+        (one, other) => one.max(other),
+    }
+}
+
+/// Adds to what is known of a thing.
+fn add(known: &mut HashMap<i64, Permission>, row: i64, permission: Permission) {
+    let sum = folded(known.get(&row).copied(), Some(permission));
+    known.insert(row, sum.unwrap_or(permission));
 }
 
 impl Access {
@@ -46,11 +75,32 @@ impl Access {
 
     /// What they may do with a thing, by its row.
     pub fn level(&self, resource: Resource, row: i64) -> Permission {
-        let given = match resource {
-            Resource::Experiment => &self.experiments,
-            Resource::RegisteredModel => &self.models,
+        if self.manages {
+            return Permission::Manage;
+        }
+        match self.given(resource, row) {
+            None => self.default,
+            Some(Permission::Nothing) => Permission::Nothing,
+            // What is given never takes away what everybody has.
+            Some(given) => given.max(self.default),
+        }
+    }
+
+    /// What they were given of a thing or have by their roles; a refusal is nothing.
+    pub fn given(&self, resource: Resource, row: i64) -> Option<Permission> {
+        let (one, all) = match resource {
+            Resource::Experiment => (&self.experiments, self.all_experiments),
+            Resource::RegisteredModel if self.prompts.contains(&row) => {
+                (&self.models, self.all_prompts)
+            }
+            Resource::RegisteredModel => (&self.models, self.all_models),
         };
-        given.get(&row).copied().unwrap_or(self.default)
+        folded(one.get(&row).copied(), all)
+    }
+
+    /// Whether a role of theirs manages everything, the roles too.
+    pub fn manages_workspace(&self) -> bool {
+        self.manages
     }
 }
 
@@ -108,7 +158,71 @@ impl View<'_> {
             };
             given.insert(row.get(1)?, permission.unwrap_or(Permission::Nothing));
         }
+        drop(rows);
+        self.add_roles(&mut access)?;
         Ok(access)
+    }
+
+    /// Adds what a user's roles say.
+    fn add_roles(&self, access: &mut Access) -> StoreResult<()> {
+        // The tables themselves: the views ask what is being found out here.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT p.resource_type, p.resource_pattern, p.permission,
+                 (SELECT m.id FROM main.registered_model m
+                  WHERE m.workspace_id = 1 AND m.name = p.resource_pattern
+                    AND (p.resource_type = 'prompt') = EXISTS (
+                        SELECT 1 FROM registered_model_tag t
+                        WHERE t.registered_model_id = m.id
+                          AND t.key = 'mlflow.prompt.is_prompt' AND lower(t.value) = 'true'))
+             FROM role_member u JOIN role_permission p ON p.role_id = u.role_id
+             WHERE u.user_id = ?1",
+        )?;
+        let mut rows = statement.query([access.user_id])?;
+        while let Some(row) = rows.next()? {
+            let (kind, pattern) = (row.get_ref(0)?.as_str(), row.get_ref(1)?.as_str());
+            let (Ok(kind), Ok(pattern)) = (kind, pattern) else { continue };
+            let permission = row.get_ref(2)?.as_str().ok().and_then(Permission::parse);
+            let permission = permission.unwrap_or(Permission::Nothing);
+            match (RoleResource::parse(kind), pattern) {
+                (Some(RoleResource::Workspace), _) => {
+                    access.manages |= permission == Permission::Manage;
+                }
+                (Some(RoleResource::Experiment), ANY) => {
+                    access.all_experiments = folded(access.all_experiments, Some(permission));
+                }
+                (Some(RoleResource::RegisteredModel), ANY) => {
+                    access.all_models = folded(access.all_models, Some(permission));
+                }
+                (Some(RoleResource::Prompt), ANY) => {
+                    access.all_prompts = folded(access.all_prompts, Some(permission));
+                }
+                (Some(RoleResource::Experiment), number) => {
+                    if let Ok(number) = number.parse() {
+                        add(&mut access.experiments, number, permission);
+                    }
+                }
+                (Some(RoleResource::RegisteredModel | RoleResource::Prompt), _) => {
+                    if let Some(model) = row.get(3)? {
+                        add(&mut access.models, model, permission);
+                    }
+                }
+                (None, _) => {}
+            }
+        }
+        drop(rows);
+        if access.all_models.is_some() || access.all_prompts.is_some() {
+            access.prompts = self.prompts()?;
+        }
+        Ok(())
+    }
+
+    fn prompts(&self) -> StoreResult<HashSet<i64>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT registered_model_id FROM registered_model_tag
+             WHERE key = 'mlflow.prompt.is_prompt' AND lower(value) = 'true'",
+        )?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// What every user may do with what they were given nothing of.
@@ -171,19 +285,44 @@ impl View<'_> {
             .optional()?
             .flatten();
         let mine = made_by == Some(access.user_id);
-        if mine && op != Op::Create {
-            return Ok(true);
-        }
+        let experiments = self.experiments_of_dataset(row)?;
+        // Whoever made it may delete it where they may change things.
+        let need = if mine { Permission::Edit } else { needed(op) };
+        Ok((mine || !experiments.is_empty())
+            && experiments.iter().all(|id| access.level(Resource::Experiment, *id) >= need))
+    }
+
+    fn experiments_of_dataset(&self, row: i64) -> StoreResult<Vec<i64>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT experiment_id FROM evaluation_dataset_experiment
              WHERE evaluation_dataset_id = ?1",
         )?;
-        let experiments = statement
-            .query_map([row], |row| row.get(0))?
-            .collect::<rusqlite::Result<Vec<i64>>>()?;
-        let need = needed(op);
-        Ok((mine || !experiments.is_empty())
-            && experiments.iter().all(|id| access.level(Resource::Experiment, *id) >= need))
+        let experiments = statement.query_map([row], |row| row.get(0))?;
+        Ok(experiments.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Denies what is in an experiment or a registered model that the one whom this write is
+    /// made for may not see.
+    pub(crate) fn seen(&self, resource: Resource, row: i64) -> StoreResult<()> {
+        match &self.seen_by {
+            Some(access) if access.level(resource, row) < Permission::Read => Err(denied().into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for a dataset for evaluation; as its view says it.
+    pub(crate) fn seen_dataset(&self, row: i64) -> StoreResult<()> {
+        let Some(access) = &self.seen_by else { return Ok(()) };
+        let experiments = self.experiments_of_dataset(row)?;
+        let hidden = match experiments.is_empty() {
+            true => {
+                access.default < Permission::Read && !self.allows_dataset(access, row, Op::Set)?
+            }
+            false => experiments
+                .iter()
+                .any(|id| access.level(Resource::Experiment, *id) < Permission::Read),
+        };
+        if hidden { Err(denied().into()) } else { Ok(()) }
     }
 
     /// The error for a thing that was not found: that it may not be seen, where the veil
@@ -229,10 +368,13 @@ const VIEWS: [(&str, &str); 10] = [
     ("model_version", "may_see_model(registered_model_id)"),
     (
         "evaluation_dataset",
-        "created_by = viewer() OR NOT EXISTS (
+        "NOT EXISTS (
              SELECT 1 FROM main.evaluation_dataset_experiment x
              WHERE x.evaluation_dataset_id = evaluation_dataset.id
-               AND NOT may_see_experiment(x.experiment_id))",
+               AND NOT may_see_experiment(x.experiment_id))
+         AND (created_by = viewer() OR sees_by_default() OR EXISTS (
+             SELECT 1 FROM main.evaluation_dataset_experiment x
+             WHERE x.evaluation_dataset_id = evaluation_dataset.id))",
     ),
 ];
 
@@ -254,6 +396,11 @@ impl Veil {
         let access = Arc::clone(&self.0);
         connection.create_scalar_function("viewer", 0, flags, move |_| {
             Ok(access.read().unwrap_or_else(PoisonError::into_inner).user_id)
+        })?;
+        let access = Arc::clone(&self.0);
+        connection.create_scalar_function("sees_by_default", 0, flags, move |_| {
+            let access = access.read().unwrap_or_else(PoisonError::into_inner);
+            Ok(access.default >= Permission::Read)
         })?;
         for (table, seen) in VIEWS {
             connection.execute_batch(&format!(

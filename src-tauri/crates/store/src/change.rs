@@ -3,7 +3,7 @@
 use crate::error::StoreResult;
 use crate::tx::View;
 use branchline_core::event::Cursor;
-use branchline_core::{ExperimentId, RunId, TraceId};
+use branchline_core::{ExperimentId, Permission, RunId, TraceId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// What a change is about.
@@ -156,15 +156,7 @@ impl View<'_> {
 
     fn matching(&self, topic: &Topic, after: i64) -> StoreResult<Vec<Change>> {
         match topic {
-            Topic::Experiments => self.collect(
-                "SELECT DISTINCT CASE kind WHEN 1 THEN entity
-                     ELSE (SELECT experiment_id FROM run WHERE id = entity) END
-                 FROM change WHERE seq > ?1 AND kind IN (1, 2, 3)",
-                params![after],
-                |row| {
-                    Ok(row.get::<_, Option<i64>>(0)?.map(|id| Change::Experiment(ExperimentId(id))))
-                },
-            ),
+            Topic::Experiments => self.changed_experiments(after),
             Topic::Experiment(id) => self.collect(
                 "SELECT DISTINCT r.run_id FROM change c JOIN run r ON r.id = c.entity
                  WHERE c.seq > ?1 AND c.kind IN (2, 3) AND r.experiment_id = ?2",
@@ -190,19 +182,16 @@ impl View<'_> {
                     }))
                 },
             ),
-            // Of a trace that is gone nothing tells the experiment any more.
+            // The tombstone of a trace names its experiment as the step.
             Topic::Traces(id) => self.collect(
                 "SELECT DISTINCT t.trace_id FROM change c LEFT JOIN trace t ON t.id = c.entity
-                 WHERE c.seq > ?1 AND c.kind = 8 AND (t.experiment_id = ?2 OR t.id IS NULL)",
+                 WHERE c.seq > ?1 AND c.kind = 8
+                   AND (t.experiment_id = ?2 OR (c.op = 6 AND c.step_from = ?2))
+                   AND EXISTS (SELECT 1 FROM experiment WHERE id = ?2)",
                 params![after, id.0],
                 |row| Ok(Some(Change::Trace(row.get::<_, Option<String>>(0)?.map(TraceId::new)))),
             ),
-            Topic::Models => self.collect(
-                "SELECT DISTINCT (SELECT name FROM registered_model WHERE id = entity)
-                 FROM change WHERE seq > ?1 AND kind IN (5, 6)",
-                params![after],
-                |row| Ok(Some(Change::Model(row.get(0)?))),
-            ),
+            Topic::Models => self.changed_models(after),
             Topic::Jobs => self.collect(
                 "SELECT j.task_id, c.field FROM change c JOIN job j ON j.id = c.entity
                  WHERE c.seq > ?1 AND c.kind = 20 ORDER BY c.seq",
@@ -216,6 +205,42 @@ impl View<'_> {
                 read_job,
             ),
         }
+    }
+
+    fn changed_experiments(&self, after: i64) -> StoreResult<Vec<Change>> {
+        // An experiment that is gone for good is named to who may see everything only.
+        let seen = match self.veiled {
+            true => "WHERE EXISTS (SELECT 1 FROM experiment WHERE id = changed.id)",
+            false => "",
+        };
+        let sql = format!(
+            "SELECT DISTINCT id FROM (
+                 SELECT CASE kind WHEN 1 THEN entity
+                     ELSE (SELECT experiment_id FROM run WHERE id = entity) END AS id
+                 FROM change WHERE seq > ?1 AND kind IN (1, 2, 3)) changed {seen}"
+        );
+        self.collect(&sql, [after], |row| {
+            Ok(row.get::<_, Option<i64>>(0)?.map(|id| Change::Experiment(ExperimentId(id))))
+        })
+    }
+
+    /// A model without a name is gone. Whether its listener could see it nothing tells any
+    /// more; it is told where models are seen unless somebody said otherwise.
+    fn changed_models(&self, after: i64) -> StoreResult<Vec<Change>> {
+        let gone = !self.veiled || self.default_permission()? >= Permission::Read;
+        self.collect(
+            "SELECT DISTINCT name FROM (
+                 SELECT CASE kind WHEN 5 THEN
+                         (SELECT name FROM registered_model WHERE id = entity)
+                     ELSE (SELECT m.name FROM model_version v
+                           JOIN registered_model m ON m.id = v.registered_model_id
+                           WHERE v.id = entity) END AS name,
+                     kind = 5 AND op = 6 AS gone
+                 FROM change WHERE seq > ?1 AND kind IN (5, 6))
+             WHERE name IS NOT NULL OR (gone AND ?2)",
+            params![after, gone],
+            |row| Ok(Some(Change::Model(row.get(0)?))),
+        )
     }
 
     fn collect(

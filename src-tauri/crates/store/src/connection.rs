@@ -5,6 +5,7 @@ use crate::error::StoreError;
 use crate::functions;
 use crate::platform;
 use branchline_core::{Error, Result};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -89,6 +90,10 @@ const READER: &str = "
 fn prepare(connection: &Connection, pragmas: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.set_prepared_statement_cache_capacity(128);
+    // Plans must not depend on bound values: else SQLite (since 3.54 for every `column = ?`)
+    // compiles a statement anew each time its bindings are cleared, which rusqlite does whenever
+    // a statement goes back into the cache.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     functions::register(connection)?;
     connection.execute_batch(pragmas)
 }

@@ -86,7 +86,8 @@ impl View<'_> {
         &self,
         id: &EvaluationDatasetId,
     ) -> StoreResult<EvaluationDatasetRow> {
-        self.connection
+        let found = self
+            .connection
             .prepare_cached(
                 "SELECT id, name, schema FROM evaluation_dataset WHERE dataset_id = ?1",
             )?
@@ -101,7 +102,9 @@ impl View<'_> {
             .optional()?
             .ok_or_else(|| {
                 self.absent("evaluation_dataset", "dataset_id", id.to_string(), missing(id))
-            })
+            })?;
+        self.seen_dataset(found.row)?;
+        Ok(found)
     }
 
     /// An evaluation dataset, without its experiments.
@@ -360,6 +363,9 @@ impl WriteTx<'_> {
         experiments: &[ExperimentId],
         belongs: bool,
     ) -> StoreResult<()> {
+        // Before it is taken out of an experiment where the actor may not change anything, and
+        // again below, after it was put into one.
+        self.permit(actor, Kind::EvaluationDataset, dataset.row, Op::Set)?;
         if belongs {
             self.put_evaluation_experiments(dataset.row, experiments)?;
         } else {

@@ -6,7 +6,7 @@ use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::{View, WriteTx};
 use branchline_core::event::EventKind;
 use branchline_core::search::{Condition, ExperimentField, Expr, Literal, Op as Compare, Order};
-use branchline_core::{Actor, Error, Experiment, ExperimentId, Lifecycle, Tag, ViewType};
+use branchline_core::{Actor, Error, Experiment, ExperimentId, Lifecycle, Resource, Tag, ViewType};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -143,13 +143,16 @@ impl View<'_> {
     /// # Errors
     /// There is no such experiment.
     pub fn experiment_row(&self, id: ExperimentId) -> StoreResult<ExperimentRow> {
-        self.connection
+        let found = self
+            .connection
             .prepare_cached("SELECT artifact_location, deleted FROM experiment WHERE id = ?1")?
             .query_row([id.0], |row| {
                 Ok(ExperimentRow { id, artifact_location: row.get(0)?, deleted: row.get(1)? })
             })
             .optional()?
-            .ok_or_else(|| self.absent("experiment", "id", id.0, missing(id)))
+            .ok_or_else(|| self.absent("experiment", "id", id.0, missing(id)))?;
+        self.seen(Resource::Experiment, id.0)?;
+        Ok(found)
     }
 
     /// How many experiments there are, deleted ones included.

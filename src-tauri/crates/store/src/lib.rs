@@ -35,6 +35,7 @@ mod project;
 mod query;
 mod readers;
 mod registry;
+mod role;
 mod run;
 mod run_load;
 mod run_search;
@@ -97,7 +98,7 @@ use branchline_core::event::{Cursor, Event};
 use branchline_core::{Clock, Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 /// How far a write has gone when its caller is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -149,6 +150,7 @@ struct Inner {
     readers: Arc<readers::Readers>,
     syncer: syncer::Syncer,
     events: broadcast::Sender<Event>,
+    registry: Arc<Notify>,
     last_seq: Arc<std::sync::atomic::AtomicI64>,
 }
 
@@ -180,6 +182,7 @@ impl Store {
         writer::seed(&connection, clock.now_ms(), seed)?;
         let last_seq = Arc::new(change::last_seq(&connection)?.into());
         let (events, _) = broadcast::channel(4096);
+        let registry = Arc::new(Notify::new());
         let syncer = syncer::Syncer::start(path, durability)?;
         let writer = writer::Writer::start(
             connection,
@@ -187,6 +190,7 @@ impl Store {
                 durability,
                 clock,
                 events: events.clone(),
+                registry: Arc::clone(&registry),
                 last_seq: Arc::clone(&last_seq),
                 dirty: syncer.handle(),
             },
@@ -194,7 +198,16 @@ impl Store {
         let readers = Arc::new(readers::Readers::new(path));
         let path = path.to_owned();
         Ok(Self {
-            inner: Arc::new(Inner { path, identity, writer, readers, syncer, events, last_seq }),
+            inner: Arc::new(Inner {
+                path,
+                identity,
+                writer,
+                readers,
+                syncer,
+                events,
+                registry,
+                last_seq,
+            }),
         })
     }
 
@@ -211,6 +224,12 @@ impl Store {
     /// Every committed change from now on; a slow listener is told how many it missed.
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.inner.events.subscribe()
+    }
+
+    /// Waits until the registry changed since the last call; for one listener. One that took
+    /// every event instead would be woken for each metric.
+    pub async fn registry_changed(&self) {
+        self.inner.registry.notified().await;
     }
 
     /// Tells listeners of a change that is not in the database (an artifact).

@@ -10,8 +10,8 @@ use crate::tx::{View, WriteTx};
 use branchline_core::event::EventKind;
 use branchline_core::search::{Condition, Expr, Literal, LoggedModelField, Op as Compare};
 use branchline_core::{
-    Actor, Error, ExperimentId, Lifecycle, LoggedModel, Metric, ModelId, ModelStatus, Param, RunId,
-    Tag,
+    Actor, Error, ExperimentId, Lifecycle, LoggedModel, Metric, ModelId, ModelStatus, Param,
+    Resource, RunId, Tag,
 };
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params};
@@ -105,7 +105,8 @@ impl View<'_> {
     /// # Errors
     /// There is no such model.
     pub fn model_row(&self, id: &ModelId) -> StoreResult<ModelRow> {
-        self.connection
+        let found = self
+            .connection
             .prepare_cached(
                 "SELECT id, experiment_id, deleted FROM logged_model WHERE model_id = ?1",
             )?
@@ -117,7 +118,9 @@ impl View<'_> {
                 })
             })
             .optional()?
-            .ok_or_else(|| self.absent("logged_model", "model_id", id.as_str(), missing(id)))
+            .ok_or_else(|| self.absent("logged_model", "model_id", id.as_str(), missing(id)))?;
+        self.seen(Resource::Experiment, found.experiment.0)?;
+        Ok(found)
     }
 
     /// An active logged model.
@@ -144,6 +147,7 @@ impl View<'_> {
             .query_row([id.as_str()], read)
             .optional()?
             .ok_or_else(|| self.absent("logged_model", "model_id", id.as_str(), missing(id)))?;
+        self.seen(Resource::Experiment, model.experiment_id.0)?;
         self.complete_model(row, model)
     }
 

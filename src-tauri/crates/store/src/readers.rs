@@ -38,7 +38,12 @@ impl Readers {
         };
         // One snapshot for the whole closure, however many statements it runs.
         let transaction = connection.unchecked_transaction().map_err(StoreError::from)?;
-        let result = work(&View { connection: &transaction, names: &self.names, veiled: false });
+        let result = work(&View {
+            connection: &transaction,
+            names: &self.names,
+            veiled: false,
+            seen_by: None,
+        });
         drop(transaction);
         self.give_back(connection);
         Ok(result?)
@@ -62,7 +67,8 @@ impl Readers {
             }
         };
         let transaction = connection.unchecked_transaction().map_err(StoreError::from)?;
-        let view = View { connection: &transaction, names: &self.names, veiled: true };
+        let view =
+            View { connection: &transaction, names: &self.names, veiled: true, seen_by: None };
         // In the snapshot that `work` reads: a permission taken away is gone at once.
         let result = view.access(user).and_then(|access| {
             veil.lower(access);

@@ -9,7 +9,9 @@ use branchline_core::event::EventKind;
 use branchline_core::search::{
     Condition, Expr, Literal, ModelVersionField, Op as Compare, Order, RegisteredModelField,
 };
-use branchline_core::{Actor, Error, ErrorCode, ModelVersion, RegisteredModel, Tag, new_uid};
+use branchline_core::{
+    Actor, Error, ErrorCode, ModelVersion, RegisteredModel, Resource, Tag, new_uid,
+};
 use rusqlite::{OptionalExtension, Row, params};
 
 /// What a write needs to know of a registered model.
@@ -120,11 +122,14 @@ impl View<'_> {
     /// # Errors
     /// There is no such model.
     pub fn registered_model_row(&self, name: &str) -> StoreResult<RegisteredModelRow> {
-        self.connection
+        let found = self
+            .connection
             .prepare_cached("SELECT id FROM registered_model WHERE workspace_id = 1 AND name = ?1")?
             .query_row([name], |row| Ok(RegisteredModelRow { row: row.get(0)?, name: name.into() }))
             .optional()?
-            .ok_or_else(|| self.absent("registered_model", "name", name, no_model(name)))
+            .ok_or_else(|| self.absent("registered_model", "name", name, no_model(name)))?;
+        self.seen(Resource::RegisteredModel, found.row)?;
+        Ok(found)
     }
 
     /// What a write needs to know.

@@ -4,8 +4,8 @@ use crate::error::StoreResult;
 use crate::experiment::lifecycle;
 use crate::tx::View;
 use branchline_core::{
-    Dataset, DatasetInput, Error, ExperimentId, Metric, ModelId, ModelOutput, Run, RunId, RunInfo,
-    RunStatus, Tag,
+    Dataset, DatasetInput, Error, ExperimentId, Metric, ModelId, ModelOutput, Resource, Run, RunId,
+    RunInfo, RunStatus, Tag,
 };
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -68,7 +68,8 @@ impl View<'_> {
     /// # Errors
     /// There is no such run.
     pub fn run_row(&self, id: &RunId) -> StoreResult<RunRow> {
-        self.connection
+        let found = self
+            .connection
             .prepare_cached("SELECT id, experiment_id, deleted FROM run WHERE run_id = ?1")?
             .query_row([id.as_str()], |row| {
                 Ok(RunRow {
@@ -78,7 +79,9 @@ impl View<'_> {
                 })
             })
             .optional()?
-            .ok_or_else(|| self.absent("run", "run_id", id.as_str(), missing(id)))
+            .ok_or_else(|| self.absent("run", "run_id", id.as_str(), missing(id)))?;
+        self.seen(Resource::Experiment, found.experiment.0)?;
+        Ok(found)
     }
 
     /// Identity and state.

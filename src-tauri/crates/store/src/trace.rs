@@ -4,7 +4,8 @@ use crate::error::StoreResult;
 use crate::tx::View;
 use branchline_core::trace::tag;
 use branchline_core::{
-    Cost, Error, ExperimentId, SpanTotals, Tag, TokenUsage, TraceId, TraceInfo, TraceState,
+    Cost, Error, ExperimentId, Resource, SpanTotals, Tag, TokenUsage, TraceId, TraceInfo,
+    TraceState,
 };
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 use std::collections::HashMap;
@@ -85,6 +86,9 @@ impl View<'_> {
                 })
             })
             .optional()?;
+        if let Some(found) = &row {
+            self.seen(Resource::Experiment, found.experiment.0)?;
+        }
         Ok(row)
     }
 

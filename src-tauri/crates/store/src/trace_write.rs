@@ -105,7 +105,14 @@ impl WriteTx<'_> {
     ///
     /// # Errors
     /// The database's.
-    pub fn overwrite_trace(&mut self, row: i64, fields: &TraceFields<'_>) -> StoreResult<()> {
+    pub fn overwrite_trace(
+        &mut self,
+        actor: &Actor,
+        row: i64,
+        fields: &TraceFields<'_>,
+    ) -> StoreResult<()> {
+        // The client may name another experiment: who moves it may change it where it is.
+        self.permit(actor, Kind::Trace, row, Op::Set)?;
         self.connection
             .prepare_cached(
                 "UPDATE trace SET experiment_id = ?2, client_request_id = ?3, state = ?4,
@@ -373,6 +380,10 @@ impl WriteTx<'_> {
         let id = Some(trace.trace_id.as_str());
         // First: whether the actor may is asked of the trace that is still there.
         let seq = self.record(actor, Kind::Trace, trace.row, id, Op::Erase)?;
+        // Who watches the experiment hears of it, and nobody else.
+        self.connection
+            .prepare_cached("UPDATE change SET step_from = ?2 WHERE seq = ?1")?
+            .execute([seq, experiment.0])?;
         self.connection.prepare_cached("DELETE FROM trace WHERE id = ?1")?.execute([trace.row])?;
         self.notify(seq, EventKind::Trace(trace.trace_id.clone(), experiment));
         Ok(())

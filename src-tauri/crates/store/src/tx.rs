@@ -17,6 +17,9 @@ pub struct View<'c> {
     pub(crate) names: &'c Names,
     /// What its reader may not see is not there (see [`crate::access`]).
     pub(crate) veiled: bool,
+    /// For whom a write looks things up, unless they may see everything: what they may not
+    /// see is denied to them.
+    pub(crate) seen_by: Option<Access>,
 }
 
 /// One request's part of a group commit. Reads see its own writes.
@@ -25,8 +28,6 @@ pub struct WriteTx<'c> {
     coalesce: &'c Coalesce,
     pending: &'c mut Pending,
     now: i64,
-    /// What the last actor who is no superuser may do.
-    access: Option<Access>,
 }
 
 impl<'c> Deref for WriteTx<'c> {
@@ -118,8 +119,22 @@ impl<'c> WriteTx<'c> {
         pending: &'c mut Pending,
         now: i64,
     ) -> Self {
-        let view = View { connection, names, veiled: false };
-        Self { view, coalesce, pending, now, access: None }
+        let view = View { connection, names, veiled: false, seen_by: None };
+        Self { view, coalesce, pending, now }
+    }
+
+    /// From now on this request finds only what the actor may see, so that no error that it
+    /// ends with tells of anything else.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn act_for(&mut self, actor: &Actor) -> StoreResult<()> {
+        let seen_by = match actor.is_superuser {
+            true => None,
+            false => Some(self.view.access(actor.user_id)?),
+        };
+        self.view.seen_by = seen_by;
+        Ok(())
     }
 
     /// The time of this commit, milliseconds UTC.
@@ -137,23 +152,28 @@ impl<'c> WriteTx<'c> {
 
     /// Refuses what the actor may not do. Every change passes here on its way into the
     /// change log, and a refusal takes back all that its request has written.
-    fn permit(&mut self, actor: &Actor, kind: Kind, entity: i64, op: Op) -> StoreResult<()> {
+    pub(crate) fn permit(
+        &mut self,
+        actor: &Actor,
+        kind: Kind,
+        entity: i64,
+        op: Op,
+    ) -> StoreResult<()> {
         if actor.is_superuser {
             return Ok(());
         }
         if op == Op::Create
             && let Some(resource) = access::granted_by_making(kind)
         {
-            self.access = None;
-            return self.put_grant(actor.user_id, resource, entity, Permission::Manage);
+            self.put_grant(actor.user_id, resource, entity, Permission::Manage)?;
+            return self.act_for(actor);
         }
-        let access = match self.access.take().filter(|known| known.user_id() == actor.user_id) {
-            Some(known) => known,
-            None => self.view.access(actor.user_id)?,
+        let known = self.view.seen_by.as_ref().filter(|known| known.user_id() == actor.user_id);
+        let allowed = match known {
+            Some(access) => self.view.allows(access, kind, entity, op)?,
+            None => self.view.allows(&self.view.access(actor.user_id)?, kind, entity, op)?,
         };
-        let allowed = self.view.allows(&access, kind, entity, op);
-        self.access = Some(access);
-        if allowed? { Ok(()) } else { Err(access::denied().into()) }
+        if allowed { Ok(()) } else { Err(access::denied().into()) }
     }
 
     /// Appends to the change log; answers the sequence number, which becomes the `rev`.

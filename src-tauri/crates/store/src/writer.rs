@@ -6,14 +6,14 @@ use crate::names::Names;
 use crate::syncer::Dirty;
 use crate::tx::{Coalesce, Pending, WriteTx};
 use crate::{Class, Durability};
-use branchline_core::event::Event;
+use branchline_core::event::{Event, EventKind};
 use branchline_core::{Clock, Error, ErrorCode, Result, failpoint};
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{Notify, broadcast, mpsc, oneshot};
 
 /// Requests that may wait; past this, callers wait to queue.
 const QUEUE: usize = 1024;
@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) durability: Durability,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: broadcast::Sender<Event>,
+    /// Rung when the registry changed.
+    pub(crate) registry: Arc<Notify>,
     pub(crate) last_seq: Arc<AtomicI64>,
     pub(crate) dirty: Dirty,
 }
@@ -258,6 +260,9 @@ impl Loop {
         let (events, metrics) = pending.finish();
         self.coalesce.apply(metrics);
         for event in events {
+            if matches!(event.kind, EventKind::RegisteredModel(_)) {
+                self.context.registry.notify_one();
+            }
             // Nobody listening is fine.
             let _ = self.context.events.send(event);
         }

@@ -268,6 +268,7 @@ async fn list_permissions(
 
 /// A permission to give.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"email": "bob@example.org", "resource_type": "experiment", "resource_id": "1", "permission": "EDIT"}))]
 struct PutPermission {
     email: String,
     resource_type: String,

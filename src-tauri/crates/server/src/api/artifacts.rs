@@ -127,7 +127,10 @@ async fn list_run_artifacts(
     tag = "artifacts",
     params(("id" = String, Path, description = "The run's id."), File),
     responses(
-        (status = 200, description = "The bytes.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The bytes, as their name says.", body = Vec<u8>, content_type = "*/*"),
+        (status = 206, description = "The range that was asked for.", body = Vec<u8>, content_type = "*/*"),
+        (status = 304, description = "As the caller has it."),
+        (status = 416, description = "The range begins after the end."),
         Failure
     )
 )]
@@ -169,7 +172,10 @@ async fn list_model_artifacts(
     tag = "artifacts",
     params(("id" = String, Path, description = "The logged model's id."), File),
     responses(
-        (status = 200, description = "The bytes.", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The bytes, as their name says.", body = Vec<u8>, content_type = "*/*"),
+        (status = 206, description = "The range that was asked for.", body = Vec<u8>, content_type = "*/*"),
+        (status = 304, description = "As the caller has it."),
+        (status = 416, description = "The range begins after the end."),
         Failure
     )
 )]

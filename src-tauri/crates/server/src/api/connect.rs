@@ -21,6 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 /// Whether to write the credentials file, too.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"write": false}))]
 struct Connect {
     /// Put the token into `~/.mlflow/credentials` on the server's machine. MLflow's
     /// client uses that file for every server.

@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 /// Where to write.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"path": "/home/ada/branchline-2026-11-28.db"}))]
 struct Backup {
     /// Absolute path on the server's machine.
     path: String,
@@ -82,6 +83,7 @@ async fn check_database(
 
 /// A query; it can only read.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"sql": "SELECT name FROM experiment", "limit": 100}))]
 struct SqlQuery {
     sql: String,
     /// Most rows; 1000 when not said, at most 10,000.
@@ -92,7 +94,8 @@ struct SqlQuery {
 #[derive(Debug, Serialize, ToSchema)]
 struct SqlRows {
     columns: Vec<String>,
-    #[schema(value_type = Vec<Vec<Object>>)]
+    /// Of each row its cells: text, a number or null.
+    #[schema(value_type = Vec<Vec<Value>>)]
     rows: Vec<Vec<serde_json::Value>>,
     /// There are more rows.
     truncated: bool,
@@ -143,9 +146,9 @@ struct DatabaseStatus {
 )]
 async fn database_status(
     State(state): State<AppState>,
-    _: Administrator,
+    Administrator(actor): Administrator,
 ) -> ApiResult<Json<DatabaseStatus>> {
-    let stats = state.engine.stats().await?;
+    let stats = state.engine.stats(&actor).await?;
     let migrations = state
         .engine
         .migration_status()

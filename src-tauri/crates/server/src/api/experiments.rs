@@ -146,6 +146,7 @@ async fn list_experiments(
 
 /// A new experiment.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "diabetes", "tags": {"team": "research"}}))]
 struct CreateExperiment {
     name: String,
     #[serde(default)]
@@ -204,6 +205,7 @@ async fn get_experiment(
 
 /// What to change; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"note": "Elastic nets of all sizes.", "tags": {"team": null}}))]
 struct PatchExperiment {
     name: Option<String>,
     /// Markdown; empty removes it.

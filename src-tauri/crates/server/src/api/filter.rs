@@ -32,6 +32,7 @@ enum Entity {
 
 /// A filter to check.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"entity": "runs", "filter": "metrics.rmse < 0.8"}))]
 struct CheckFilter {
     #[schema(inline)]
     entity: Entity,

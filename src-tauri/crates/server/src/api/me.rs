@@ -53,6 +53,7 @@ async fn get_me(State(state): State<AppState>, Caller(actor): Caller) -> ApiResu
 
 /// What to change; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"full_name": "Ada Lovelace"}))]
 struct PatchMe {
     email: Option<String>,
     full_name: Option<String>,
@@ -78,6 +79,7 @@ async fn update_me(
 
 /// A new password.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"current": "difference-engine", "new": "analytical-engine"}))]
 struct SetPassword {
     /// Needed when there is one.
     current: Option<String>,

@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 /// Which series.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"run_ids": ["5d41402abc4b2a76b9719d911017c592"], "keys": ["loss"], "max_points": 1000}))]
 struct SeriesQuery {
     run_ids: Vec<String>,
     keys: Vec<String>,

@@ -118,6 +118,7 @@ async fn list_models(
 
 /// A new name.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "diabetes", "description": "Predicts how the disease goes on."}))]
 struct CreateModel {
     name: String,
     /// Markdown.
@@ -184,6 +185,7 @@ async fn get_model(
 
 /// What to change; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"description": "Trained on the whole set.", "tags": {"checked": "yes"}}))]
 struct PatchModel {
     name: Option<String>,
     /// Markdown.

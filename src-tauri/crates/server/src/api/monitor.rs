@@ -41,8 +41,11 @@ pub(super) fn memory_bytes() -> Option<u64> {
     tag = "server",
     responses((status = 200, description = "Figures.", body = String, content_type = "text/plain"), Failure)
 )]
-async fn get_metrics(State(state): State<AppState>, _: Caller) -> ApiResult<impl IntoResponse> {
-    let stats = state.engine.stats().await?;
+async fn get_metrics(
+    State(state): State<AppState>,
+    Caller(actor): Caller,
+) -> ApiResult<impl IntoResponse> {
+    let stats = state.engine.stats(&actor).await?;
     let mut text = String::new();
     let uptime_ms = SystemClock.now_ms().saturating_sub(state.options.started_at);
     gauge(&mut text, "uptime_seconds", "Time since the start.", uptime_ms / 1000);

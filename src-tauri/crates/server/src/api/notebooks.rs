@@ -45,7 +45,7 @@ struct WhichNotebook {
         ("id" = String, Path, description = "The project's number, name, or folder."),
         WhichNotebook,
     ),
-    responses((status = 200, description = "Jupyter's JSON.", body = Value), Failure)
+    responses((status = 200, description = "Jupyter's JSON.", body = Object), Failure)
 )]
 async fn read_notebook(
     State(state): State<AppState>,
@@ -70,7 +70,10 @@ async fn read_notebook(
         ("id" = String, Path, description = "The project's number, name, or folder."),
         WhichNotebook,
     ),
-    request_body = RunOfProject,
+    request_body(
+        content = RunOfProject,
+        example = json!({"arguments": {"alpha": 0.1}, "queue": "main-queue"})
+    ),
     responses(
         (status = 201, description = "Queued, and on the disk.", body = JobBody),
         (status = 200, description = "It was there already.", body = JobBody),

@@ -32,7 +32,7 @@ async fn get_preferences(
     patch,
     path = "/api/v1/preferences",
     tag = "account",
-    request_body = Object,
+    request_body(content = Object, example = json!({"theme": "dark"})),
     responses((status = 200, description = "All of it, as it is now.", body = Object), Failure)
 )]
 async fn update_preferences(

@@ -82,6 +82,7 @@ async fn list_queues(
 /// What becomes of a queue; what is absent stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"concurrency": 2, "paused": false}))]
 struct SetQueue {
     /// 1 to 256 jobs run at a time.
     concurrency: Option<u32>,
@@ -177,6 +178,7 @@ async fn list_rates(
 
 /// A rate to set.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"rate": "10/m"}))]
 struct SetRate {
     /// `10/s`, `10/m` or `10/h`; no limit when absent.
     rate: Option<String>,

@@ -83,10 +83,10 @@ impl ArtifactSize {
 )]
 async fn get_server(
     State(state): State<AppState>,
-    _: Caller,
+    Caller(actor): Caller,
     OnThisMachine(local): OnThisMachine,
 ) -> ApiResult<Json<ServerInfo>> {
-    let stats = state.engine.stats().await?;
+    let stats = state.engine.stats(&actor).await?;
     let options = &state.options;
     let data_dir = Some(&options.data_dir).filter(|dir| local && !dir.as_os_str().is_empty());
     Ok(Json(ServerInfo {

@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 /// How to sign in: a single-use secret, or an e-mail and a password.
 #[derive(Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({"email": "ada@example.org", "password": "difference-engine"}))]
 enum SignIn {
     /// From a sign-in link or the window.
     Secret { secret: String },
@@ -44,7 +45,10 @@ struct Session {
     tag = "session",
     security(()),
     request_body = SignIn,
-    responses((status = 200, description = "Signed in; sets a cookie.", body = Session), Failure)
+    responses(
+        (status = 200, description = "Signed in; sets a cookie.", body = Session),
+        Failure
+    )
 )]
 async fn sign_in(
     State(state): State<AppState>,

@@ -171,6 +171,7 @@ impl From<Sweep> for SweepBody {
 struct RowBody {
     task_id: String,
     status: &'static str,
+    /// By name, as the job was given them.
     #[schema(value_type = Object)]
     arguments: Value,
     /// What it is compared by, once it is known.
@@ -218,7 +219,15 @@ impl From<SweepDetail> for DetailBody {
     path = "/api/v1/projects/{id}/sweeps",
     tag = "projects",
     params(("id" = String, Path, description = "The project's number, name, or folder.")),
-    request_body = SubmitSweep,
+    request_body(
+        content = SubmitSweep,
+        example = json!({
+            "task": "tasks.train",
+            "space": {"alpha": {"min": 0.001, "max": 1, "steps": 4, "log": true}},
+            "metric": "rmse",
+            "goal": "min"
+        })
+    ),
     responses((status = 201, description = "Queued, and on the disk.", body = DetailBody), Failure)
 )]
 async fn submit_sweep(

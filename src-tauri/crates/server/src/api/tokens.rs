@@ -100,6 +100,7 @@ async fn list_tokens(
 
 /// A token to make.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "training on the cluster", "scope": "log", "expires_at": "2027-01-01T00:00:00Z"}))]
 struct CreateToken {
     name: String,
     scope: ScopeBody,

@@ -177,7 +177,10 @@ impl From<TraceInfo> for TraceBody {
 /// A search over traces.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = TraceSearch)]
+#[schema(
+    as = TraceSearch,
+    example = json!({"experiment_ids": ["1"], "filter": "trace.status = 'ERROR'", "max_results": 50})
+)]
 struct SearchBody {
     /// Where to look; none finds nothing.
     experiment_ids: Vec<ExperimentIdText>,
@@ -268,7 +271,10 @@ async fn get_trace(
 /// Which traces are to go.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = TraceDeletion)]
+#[schema(
+    as = TraceDeletion,
+    example = json!({"experiment_id": "1", "trace_ids": ["tr-5d41402abc4b2a76b9719d911017c592"]})
+)]
 struct DeleteBody {
     experiment_id: ExperimentIdText,
     trace_ids: Vec<String>,

@@ -159,6 +159,7 @@ fn refs(items: Vec<ItemRef>) -> Vec<(TrashKind, String)> {
 
 /// What to bring back.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"items": [{"kind": "run", "id": "5d41402abc4b2a76b9719d911017c592"}]}))]
 struct RestoreTrash {
     /// At most 1000.
     items: Vec<ItemRef>,
@@ -190,6 +191,7 @@ async fn restore_trash(
 
 /// What is to go: `items`, or `all`.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"before": "2026-11-01T00:00:00Z", "dry_run": true}))]
 struct EmptyTrash {
     /// These; at most 1000.
     items: Option<Vec<ItemRef>>,

@@ -5,6 +5,7 @@ use super::extract::{Json, Path};
 use super::wire::{Time, split_patch, tag_map};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
+use crate::mlflow::lineage;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -118,6 +119,7 @@ pub(super) async fn all(state: &AppState, actor: &Actor, name: &str) -> Result<V
 
 /// What a version is made from: a logged model, a run's files, or any source.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"run_id": "5d41402abc4b2a76b9719d911017c592", "source": "runs:/5d41402abc4b2a76b9719d911017c592/model"}))]
 struct CreateVersion {
     run_id: Option<String>,
     model_id: Option<String>,
@@ -153,6 +155,14 @@ async fn create_version(
         tags: Vec::new(),
     };
     complete(engine, &actor, &mut new).await?;
+    let claim = lineage::Claim { source: new.source, run_id: new.run_id, model_id: new.model_id };
+    let origin = lineage::check(engine, &actor, claim, &new.tags).await?;
+    let new = NewModelVersion {
+        source: origin.source,
+        run_id: origin.run_id,
+        model_id: origin.model_id,
+        ..new
+    };
     let version = engine.create_model_version(&actor, new).await?;
     Ok((StatusCode::CREATED, Json(shown(engine, &actor, version).await?)))
 }
@@ -182,6 +192,7 @@ async fn complete(engine: &Engine, actor: &Actor, new: &mut NewModelVersion) -> 
 
 /// What to change; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"description": "The one that is live.", "stage": "Production"}))]
 struct PatchVersion {
     /// Markdown.
     description: Option<String>,
@@ -253,6 +264,7 @@ async fn delete_version(
 
 /// Where an alias points.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"version": 1}))]
 struct SetAlias {
     version: i64,
 }

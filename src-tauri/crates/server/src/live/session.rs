@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// Most subscriptions of one socket.
@@ -37,6 +38,8 @@ pub(super) struct Session {
     socket: WebSocket,
     listener: Listener,
     bus: broadcast::Receiver<Event>,
+    /// Tells when the listener's credential has to be looked at.
+    accounts: watch::Receiver<()>,
     subscriptions: HashMap<String, Subscription>,
     /// Something came from the other side since the last look.
     alive: bool,
@@ -46,7 +49,8 @@ impl Session {
     /// Listens to the bus from now on, before anything is read.
     pub(super) fn new(state: AppState, socket: WebSocket, listener: Listener) -> Self {
         let bus = state.engine.subscribe();
-        Self { state, socket, listener, bus, subscriptions: HashMap::new(), alive: true }
+        let accounts = state.engine.accounts_watch();
+        Self { state, socket, listener, bus, accounts, subscriptions: HashMap::new(), alive: true }
     }
 
     /// Serves until the end; gives the socket back when it should be closed with words.
@@ -67,6 +71,7 @@ impl Session {
                 () = closing.cancelled() => return Err(End::Close(Close::Stopping)),
                 received = self.socket.recv() => self.receive(received).await?,
                 event = self.bus.recv() => self.notice(event)?,
+                Ok(()) = self.accounts.changed() => self.identify_again().await?,
                 () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     self.flush().await?;
                 }
@@ -89,7 +94,7 @@ impl Session {
     async fn obey(&mut self, text: &str) -> Result<(), End> {
         match serde_json::from_str(text) {
             Ok(Request::Subscribe { id, topic, after }) => {
-                match self.subscribe(&id, &topic, after.as_deref()) {
+                match self.subscribe(&id, &topic, after.as_deref()).await {
                     Ok(None) => Ok(()),
                     Ok(Some(answer)) => self.send(answer).await,
                     Err(error) => self.send(protocol::refused(Some(&id), &error)).await,
@@ -112,7 +117,12 @@ impl Session {
     }
 
     /// Takes up a topic; answers what to say at once.
-    fn subscribe(&mut self, id: &str, topic: &str, after: Option<&str>) -> Result<Option<String>> {
+    async fn subscribe(
+        &mut self,
+        id: &str,
+        topic: &str,
+        after: Option<&str>,
+    ) -> Result<Option<String>> {
         let topic = parse_topic(topic)?;
         if id.len() > LONGEST_ID {
             return Err(Error::invalid(format!("An id has at most {LONGEST_ID} characters.")));
@@ -123,6 +133,8 @@ impl Session {
                 format!("A socket has at most {MOST_SUBSCRIPTIONS} subscriptions."),
             ));
         }
+        // At once: a refusal with the first change would tell of that change.
+        self.state.engine.may_watch(&self.listener.actor, &topic).await?;
         let (subscription, answer) = match after {
             Some(after) => {
                 let after: Cursor = after.parse().map_err(|()| {
@@ -157,6 +169,11 @@ impl Session {
 
     /// Sends what is due.
     async fn flush(&mut self) -> Result<(), End> {
+        // Whoever lost their rights before this was due hears nothing of it.
+        if self.accounts.has_changed().unwrap_or(false) {
+            self.accounts.mark_unchanged();
+            self.identify_again().await?;
+        }
         let now = Instant::now();
         let due: Vec<String> = self
             .subscriptions
@@ -191,13 +208,34 @@ impl Session {
         if !std::mem::replace(&mut self.alive, false) {
             return Err(End::Gone);
         }
-        if let Some(presented) = &self.listener.presented {
-            match presented.actor(&self.state).await {
-                Ok(actor) => self.listener.actor = actor,
-                Err(_) => return Err(End::Close(Close::Unauthenticated)),
+        self.identify_again().await?;
+        self.deliver(Message::Ping(Default::default())).await
+    }
+
+    /// Asks once more whom the credential stands for, and what they may still listen to.
+    async fn identify_again(&mut self) -> Result<(), End> {
+        let Some(presented) = &self.listener.presented else { return Ok(()) };
+        let Ok(actor) = presented.actor(&self.state).await else {
+            return Err(End::Close(Close::Unauthenticated));
+        };
+        let same = actor == self.listener.actor;
+        self.listener.actor = actor;
+        if same {
+            return Ok(());
+        }
+        let topics: Vec<_> = self
+            .subscriptions
+            .iter()
+            .map(|(id, subscription)| (id.clone(), subscription.topic().clone()))
+            .collect();
+        for (id, topic) in topics {
+            if let Err(error) = self.state.engine.may_watch(&self.listener.actor, &topic).await {
+                self.subscriptions.remove(&id);
+                let error = crate::error::report(error);
+                self.send(protocol::refused(Some(&id), &error)).await?;
             }
         }
-        self.deliver(Message::Ping(Default::default())).await
+        Ok(())
     }
 
     async fn send(&mut self, text: String) -> Result<(), End> {

@@ -105,13 +105,24 @@ impl Subscription {
                 None => return Ok(Some(Update::Resync(self.cursor))),
             }
         }
-        if files {
+        if files && self.may_hear_of_files(engine, actor).await? {
             told.push(match &self.topic {
                 Topic::JobLog(_) => Told::Log(Empty {}),
                 _ => Told::Artifacts(Empty {}),
             });
         }
         Ok((!told.is_empty()).then_some(Update::Tell(self.cursor, told)))
+    }
+
+    /// The event comes from outside of the database, where no view hides the run.
+    async fn may_hear_of_files(&self, engine: &Engine, actor: &Actor) -> Result<bool> {
+        let Topic::Run(id) = &self.topic else { return Ok(true) };
+        Ok(!engine.run_infos(actor, vec![id.clone()]).await?.is_empty())
+    }
+
+    /// What is listened to.
+    pub(super) fn topic(&self) -> &Topic {
+        &self.topic
     }
 
     /// The changes in the words of the topic; nothing when they are too many.

@@ -4,8 +4,10 @@
 use super::Table;
 use super::answer::{Answer, json};
 use super::call::{Call, Nothing};
+use super::roles::role_body;
 use axum::routing::{delete, get, patch, post};
-use branchline_core::{Actor, Error, Grant, Permission, Resource, Result, User};
+use branchline_core::role::WORKSPACE;
+use branchline_core::{Actor, Error, ErrorCode, Grant, Permission, Resource, Result, User};
 use branchline_engine::{Engine, NewUser, UserUpdate};
 use serde::Deserialize;
 use serde_json::{Value, json as value};
@@ -45,6 +47,7 @@ pub(super) fn table_v3() -> Table {
 struct Asked {
     username: Option<String>,
     password: Option<String>,
+    current_password: Option<String>,
     is_admin: Option<bool>,
     experiment_id: Option<String>,
     name: Option<String>,
@@ -53,7 +56,7 @@ struct Asked {
     permission: Option<String>,
 }
 
-fn given<'t>(name: &str, field: Option<&'t String>) -> Result<&'t str> {
+pub(super) fn given<'t>(name: &str, field: Option<&'t String>) -> Result<&'t str> {
     field
         .map(String::as_str)
         .filter(|text| !text.is_empty())
@@ -86,6 +89,11 @@ impl Asked {
 
     fn thing(&self) -> Result<(Resource, &str)> {
         let kind = given("resource_type", self.resource_type.as_ref())?;
+        if self.resource_id.as_deref() == Some("*") {
+            return Err(Error::invalid(
+                "A user is given single things here. For everything of a kind make a role.",
+            ));
+        }
         let resource = Resource::parse(kind).ok_or_else(|| {
             Error::invalid(format!(
                 "Invalid resource type '{kind}'. Permissions are given on 'experiment' and \
@@ -140,8 +148,14 @@ async fn get_user(Call { engine, actor, message }: Call<Asked>) -> Answer {
 }
 
 async fn list_users(Call { engine, actor, .. }: Call<Nothing>) -> Answer {
-    let users = engine.users(&actor, 0, i64::MAX).await?;
-    json(&value!({ "users": users.iter().map(user_body).collect::<Vec<_>>() }))
+    let mut bodies = Vec::new();
+    for user in engine.users(&actor, 0, i64::MAX).await? {
+        let roles = engine.roles_of_user(&actor, &user.email).await?;
+        let mut body = user_body(&user);
+        body["roles"] = roles.iter().map(role_body).collect::<Vec<_>>().into();
+        bodies.push(body);
+    }
+    json(&value!({ "users": bodies }))
 }
 
 async fn current_user(Call { engine, actor, .. }: Call<Nothing>) -> Answer {
@@ -156,9 +170,36 @@ async fn change(engine: &Engine, actor: &Actor, email: &str, update: UserUpdate)
 }
 
 async fn update_password(Call { engine, actor, message }: Call<Asked>) -> Answer {
-    let password = Some(given("password", message.password.as_ref())?.to_owned());
-    let update = UserUpdate { password, ..UserUpdate::default() };
+    let password = given("password", message.password.as_ref())?;
+    if message.user()?.eq_ignore_ascii_case(&actor.email) {
+        return update_own_password(&engine, &actor, &message, password).await;
+    }
+    let update = UserUpdate { password: Some(password.to_owned()), ..UserUpdate::default() };
     change(&engine, &actor, message.user()?, update).await
+}
+
+/// Somebody who sits down at another's open session does not lock them out.
+async fn update_own_password(
+    engine: &Engine,
+    actor: &Actor,
+    message: &Asked,
+    password: &str,
+) -> Answer {
+    let current = message.current_password.as_deref().filter(|text| !text.is_empty());
+    if current.is_none() && engine.user(actor).await?.has_password {
+        let words = "Current password is required when changing your own password.";
+        return Err(Error::invalid(words).into());
+    }
+    if current == Some(password) {
+        return Err(Error::invalid("New password must differ from the current password.").into());
+    }
+    engine.set_password(actor, current, password, None).await.map_err(|error| {
+        match error.message.as_str() {
+            "Incorrect password" => Error::invalid("Current password does not match."),
+            _ => error,
+        }
+    })?;
+    json(&value!({}))
 }
 
 async fn update_admin(Call { engine, actor, message }: Call<Asked>) -> Answer {
@@ -173,6 +214,11 @@ async fn update_admin(Call { engine, actor, message }: Call<Asked>) -> Answer {
 
 async fn delete_user(Call { engine, actor, message }: Call<Asked>) -> Answer {
     let user = engine.user_by_email(&actor, message.user()?).await?;
+    if user.id == actor.user_id {
+        let words = "Users cannot delete their own account. Ask another admin to delete this user \
+                     instead.";
+        return Err(Error::new(ErrorCode::BadRequest, words).into());
+    }
     engine.delete_user(&actor, user.id).await?;
     json(&value!({}))
 }
@@ -247,7 +293,26 @@ async fn delete_of_model(Call { engine, actor, message }: Call<Asked>) -> Answer
 }
 
 async fn grant(Call { engine, actor, message }: Call<Asked>) -> Answer {
-    engine.grant(&actor, message.user()?, message.thing()?, message.permission()?).await?;
+    let (thing, permission) = (message.thing()?, message.permission()?);
+    if message.permission.as_deref() == Some("NO_PERMISSIONS") {
+        return Err(Error::invalid(format!(
+            "Invalid permission 'NO_PERMISSIONS' for resource_type='{}'. Resource-level grants \
+             accept only: ('DENY', 'EDIT', 'MANAGE', 'READ', 'USE').",
+            thing.0.as_str()
+        ))
+        .into());
+    }
+    let user = message.user()?;
+    engine.require_permission(&actor, thing.0, thing.1, Permission::Manage).await?;
+    if engine.granted(&actor, user, thing).await.is_ok() {
+        return Err(Error::already_exists(format!(
+            "Permission for user={user} on resource_type={}, resource_id={} already exists.",
+            thing.0.as_str(),
+            thing.1
+        ))
+        .into());
+    }
+    engine.grant(&actor, user, thing, permission).await?;
     json(&value!({}))
 }
 
@@ -257,23 +322,42 @@ async fn revoke(Call { engine, actor, message }: Call<Asked>) -> Answer {
 }
 
 async fn effective(Call { engine, actor, message }: Call<Asked>) -> Answer {
-    let level = engine.effective_permission(&actor, message.user()?, message.thing()?).await?;
-    json(&value!({ "allowed": level >= Permission::Use, "permission": level.as_str() }))
+    let (level, refused) =
+        engine.effective_permission(&actor, message.user()?, message.thing()?).await?;
+    let name = if refused { level.grant_str() } else { level.as_str() };
+    json(&value!({ "allowed": level >= Permission::Use, "permission": name }))
 }
 
 async fn listed(engine: &Engine, actor: &Actor, email: &str) -> Answer {
     let user = engine.user_by_email(actor, email).await?;
     let grants = engine.grants_of_user(actor, email).await?;
-    let permissions: Vec<Value> = grants
+    // What was given to them alone has the name that it has in MLflow, and no role.
+    let own = format!("__user_{}__", user.id);
+    let mut permissions: Vec<Value> = grants
         .iter()
         .map(|grant| {
             value!({
+                "role_id": null,
+                "role_name": own,
+                "workspace": WORKSPACE,
                 "resource_type": grant.resource.as_str(),
                 "resource_pattern": grant.resource_id,
-                "permission": grant.permission.as_str(),
+                "permission": grant.permission.grant_str(),
             })
         })
         .collect();
+    for role in engine.roles_of_user(actor, email).await? {
+        permissions.extend(role.permissions.iter().map(|one| {
+            value!({
+                "role_id": role.id,
+                "role_name": role.name,
+                "workspace": WORKSPACE,
+                "resource_type": one.resource.as_str(),
+                "resource_pattern": one.pattern,
+                "permission": one.permission.grant_str(),
+            })
+        }));
+    }
     json(&value!({ "is_admin": user.is_superuser, "permissions": permissions }))
 }
 

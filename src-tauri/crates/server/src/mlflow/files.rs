@@ -84,7 +84,7 @@ async fn file_of_version(
     let path = required_text("path", message.path)?;
     let name = required_text("name", message.name)?;
     let version = version_number(&required_text("version", message.version)?)?;
-    let root_uri = engine.download_uri(&actor, &name, version).await?;
+    let root_uri = engine.version_files(&actor, &name, version).await?;
     send(&engine, &root_uri, &path, &headers).await
 }
 

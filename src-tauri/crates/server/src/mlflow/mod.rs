@@ -20,6 +20,7 @@ mod model_versions;
 mod otlp;
 mod parts;
 mod registered_models;
+mod roles;
 mod runs;
 mod scorers;
 mod trace_search;
@@ -87,9 +88,10 @@ fn tables() -> [Table; 14] {
 }
 
 /// What stands under version 3.0.
-fn tables_v3() -> [Table; 7] {
+fn tables_v3() -> [Table; 8] {
     [
         accounts::table_v3(),
+        roles::table_v3(),
         misc::table_v3(),
         traces::table_v3(),
         trace_search::table_v3(),

@@ -1,6 +1,6 @@
 //! Items: short notes, with an optional link beyond the stack's.
 
-use super::error::{StackError, StackResult, ValidationError};
+use super::error::{StackError, StackResult};
 use super::extract::{Json, Path, Query, hundred};
 use crate::auth::Caller;
 use crate::error::Failure;
@@ -121,6 +121,7 @@ async fn list_items(
 
 /// A note to be made.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"title": "Try a smaller alpha", "description": "The last one **underfits**."}))]
 struct CreateItem {
     /// 1 to 255 characters.
     title: String,
@@ -150,7 +151,6 @@ fn check_title(title: Option<&str>) -> StackResult<()> {
     request_body = CreateItem,
     responses(
         (status = 200, description = "The item.", body = ItemBody),
-        (status = 422, description = "A field is wrong.", body = ValidationError),
         Failure
     )
 )]
@@ -197,6 +197,7 @@ fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Opt
 
 /// What to change of an item; absent fields stay.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"title": "Try a much smaller alpha"}))]
 struct UpdateItem {
     title: Option<String>,
     description: Option<String>,
@@ -215,7 +216,6 @@ struct UpdateItem {
     request_body = UpdateItem,
     responses(
         (status = 200, description = "As it is now.", body = ItemBody),
-        (status = 422, description = "A field is wrong.", body = ValidationError),
         Failure
     )
 )]

@@ -170,6 +170,7 @@ async fn chat(
 ) {
     let mut check = tokio::time::interval(CHECK_EVERY);
     check.reset();
+    let mut accounts = state.engine.accounts_watch();
     let mut alive = true;
     loop {
         let message = tokio::select! {
@@ -190,13 +191,17 @@ async fn chat(
                 Err(RecvError::Lagged(_)) => continue,
                 Err(RecvError::Closed) => return,
             },
+            Ok(()) = accounts.changed() => {
+                if !still_holds(state, presented).await {
+                    return close::unauthenticated(socket).await;
+                }
+                continue;
+            }
             _ = check.tick() => {
                 if !std::mem::replace(&mut alive, false) {
                     return;
                 }
-                if let Some(presented) = presented
-                    && presented.actor(state).await.is_err()
-                {
+                if !still_holds(state, presented).await {
                     return close::unauthenticated(socket).await;
                 }
                 Message::Ping(Default::default())
@@ -206,6 +211,14 @@ async fn chat(
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return,
         }
+    }
+}
+
+/// Whether the credential that a socket was opened with still holds.
+async fn still_holds(state: &AppState, presented: Option<&Presented>) -> bool {
+    match presented {
+        Some(presented) => presented.actor(state).await.is_ok(),
+        None => true,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signing in as the stack's clients do: a form for a bearer token and a cookie.
 
-use super::error::{StackError, StackResult, ValidationError};
+use super::error::{StackError, StackResult};
 use super::extract::{Form, Json, Path};
 use super::users::StackUser;
 use crate::auth::{Presented, agent, over_tls};
@@ -27,6 +27,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 /// An OAuth2 password form.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"username": "ada@example.org", "password": "difference-engine"}))]
 struct LoginForm {
     /// The e-mail.
     #[schema(example = "ada@example.org")]
@@ -73,7 +74,6 @@ impl<T: Serialize> IntoResponse for Json<T> {
     request_body(content = LoginForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "A token; also set as cookie `token`.", body = AccessToken),
-        (status = 422, description = "A field is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -160,6 +160,7 @@ async fn recover_password(
 
 /// Another password.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"token": "eyJhbGciOiJIUzI1NiJ9.…", "new_password": "analytical-engine"}))]
 struct NewPassword {
     /// From the recovery link.
     token: String,
@@ -176,7 +177,6 @@ struct NewPassword {
     request_body = NewPassword,
     responses(
         (status = 200, description = "Set.", body = Message),
-        (status = 422, description = "A field is missing.", body = ValidationError),
         Failure
     )
 )]

@@ -1,6 +1,6 @@
 //! Runs and registered models, as the stack's clients know them.
 
-use super::error::{StackError, StackResult, ValidationError};
+use super::error::{StackError, StackResult};
 use super::extract::{Json, Path, Superuser};
 use super::utils::TaskQueued;
 use crate::api::jobs::check_command;
@@ -145,6 +145,7 @@ impl From<RegisteredModel> for StackModel {
 
 /// What to train with.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"alpha": 0.05, "l1_ratio": 0.05}))]
 struct TrainModel {
     #[schema(example = 0.05)]
     alpha: f64,
@@ -161,7 +162,6 @@ struct TrainModel {
     request_body = TrainModel,
     responses(
         (status = 201, description = "Queued, and on the disk.", body = TaskQueued),
-        (status = 422, description = "A number is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -239,6 +239,7 @@ async fn read_stack_run(
 
 /// Under which name.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"name": "my enet model"}))]
 struct RegisterModel {
     /// Spaces become `-`.
     #[schema(example = "my enet model")]
@@ -254,7 +255,6 @@ struct RegisterModel {
     request_body = RegisterModel,
     responses(
         (status = 200, description = "The version.", body = StackModelVersion),
-        (status = 422, description = "A field is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -434,7 +434,10 @@ impl axum::extract::FromRequestParts<AppState> for WithHeader {
     path = "/api/v1/ml/model/{name}/predict",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    request_body = Vec<BTreeMap<String, f64>>,
+    request_body(
+        content = Vec<BTreeMap<String, f64>>,
+        example = json!([{"age": 0.03, "sex": 0.05, "bmi": 0.06, "bp": 0.02}])
+    ),
     responses((status = 501, description = "Not offered yet.", body = crate::error::ErrorBody), Failure)
 )]
 async fn predict(_superuser: Superuser, _name: Path<String>) -> StackError {

@@ -10,7 +10,7 @@ mod ml;
 mod users;
 mod utils;
 
-pub(crate) use error::refusal;
+pub(crate) use error::{ValidationError, refusal};
 pub(crate) use live::Room;
 
 use crate::state::AppState;

@@ -1,6 +1,6 @@
 //! Users, as the stack's clients know them.
 
-use super::error::{StackError, StackResult, ValidationError};
+use super::error::{StackError, StackResult};
 use super::extract::{Json, Part, Path, Query, Superuser};
 use crate::auth::Caller;
 use crate::error::Failure;
@@ -87,6 +87,7 @@ fn yes() -> bool {
 
 /// A user to be made.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"email": "bob@example.org", "password": "pascaline-1642", "full_name": "Bob"}))]
 struct CreateUser {
     email: String,
     /// 8 to 128 characters.
@@ -106,7 +107,6 @@ struct CreateUser {
     request_body = CreateUser,
     responses(
         (status = 200, description = "The user.", body = StackUser),
-        (status = 422, description = "A field is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -145,6 +145,7 @@ async fn read_me(
 
 /// What to change of oneself; absent fields stay.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"full_name": "Ada Lovelace"}))]
 struct UpdateMe {
     password: Option<String>,
     full_name: Option<String>,
@@ -159,7 +160,6 @@ struct UpdateMe {
     request_body = UpdateMe,
     responses(
         (status = 200, description = "As it is now.", body = StackUser),
-        (status = 422, description = "A field is wrong.", body = ValidationError),
         Failure
     )
 )]
@@ -177,6 +177,7 @@ async fn put_me(
 
 /// A person who makes an account for themselves.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"email": "eve@example.org", "password": "stepped-reckoner", "full_name": "Eve"}))]
 struct OpenUser {
     email: String,
     password: String,
@@ -192,7 +193,6 @@ struct OpenUser {
     request_body = OpenUser,
     responses(
         (status = 200, description = "The user.", body = StackUser),
-        (status = 422, description = "A field is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -232,6 +232,7 @@ async fn read_user(
 
 /// What to change of a user; absent fields stay.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"full_name": "Bob Pascal", "is_active": true}))]
 struct UpdateUser {
     email: Option<String>,
     full_name: Option<String>,
@@ -249,7 +250,6 @@ struct UpdateUser {
     request_body = UpdateUser,
     responses(
         (status = 200, description = "As it is now.", body = StackUser),
-        (status = 422, description = "A field is wrong.", body = ValidationError),
         Failure
     )
 )]

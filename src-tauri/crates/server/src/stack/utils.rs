@@ -1,6 +1,6 @@
 //! Trying things out, and asking after queued work.
 
-use super::error::{StackResult, ValidationError};
+use super::error::StackResult;
 use super::extract::{Json, Path, Query, Superuser};
 use super::login::{CREATED, Message};
 use crate::error::Failure;
@@ -49,7 +49,6 @@ struct Recipient {
     params(Recipient),
     responses(
         (status = 201, description = "The mail server took it.", body = Message),
-        (status = 422, description = "The recipient is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -68,7 +67,10 @@ async fn test_email(
     path = "/api/v1/utils/health-check/",
     tag = "utils",
     security(()),
-    responses((status = 200, description = "`true`.", body = bool), Failure)
+    responses(
+        (status = 200, description = "`true`.", body = bool, content_type = "application/json"),
+        Failure
+    )
 )]
 async fn health_check() -> Json<bool> {
     Json(true)
@@ -76,6 +78,7 @@ async fn health_check() -> Json<bool> {
 
 /// A word for a task.
 #[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"msg": "hello"}))]
 struct Word {
     #[schema(example = "hello")]
     msg: String,
@@ -128,7 +131,6 @@ async fn queue_word(
     request_body = Word,
     responses(
         (status = 201, description = "Queued, and on the disk.", body = TaskQueued),
-        (status = 422, description = "The word is missing.", body = ValidationError),
         Failure
     )
 )]
@@ -149,7 +151,6 @@ async fn queue_celery_task(
     request_body = Word,
     responses(
         (status = 201, description = "Queued, and on the disk.", body = Message),
-        (status = 422, description = "The word is missing.", body = ValidationError),
         Failure
     )
 )]

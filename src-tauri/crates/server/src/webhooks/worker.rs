@@ -1,16 +1,14 @@
-//! The worker: tells webhooks what is owed to them, a few at a time. It listens before it
-//! asks what is due, so that nothing is missed between the two; and whatever it was at
-//! when the process ended is due again.
+//! The worker: tells webhooks what is owed to them, a few at a time. A change that comes
+//! while it asks what is due is kept for its next wait, so that nothing is missed between
+//! the two; and whatever it was at when the process ended is due again.
 
 use super::send::{Sender, Sent};
 use crate::state::AppState;
-use branchline_core::event::EventKind;
 use branchline_core::{Actor, ErrorCode, Result};
 use branchline_engine::Delivery;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 
 /// Deliveries under way at a time.
@@ -50,7 +48,6 @@ pub(crate) async fn run(state: AppState) {
 }
 
 async fn work(state: &AppState, sender: &Arc<Sender>) -> Result<()> {
-    let mut changes = state.engine.subscribe();
     let actor = state.owner().await?;
     let mut under_way = JoinSet::new();
     let mut rows = HashSet::new();
@@ -70,24 +67,16 @@ async fn work(state: &AppState, sender: &Arc<Sender>) -> Result<()> {
                 }
             }
         }
-        loop {
-            tokio::select! {
-                Some(ended) = under_way.join_next() => {
-                    let (row, outcome) = ended.map_err(|error| {
-                        branchline_core::Error::internal("A delivery did not end.").source(error)
-                    })?;
-                    rows.remove(&row);
-                    outcome?;
-                }
-                change = changes.recv() => match change {
-                    Ok(event) if !matches!(event.kind, EventKind::RegisteredModel(_)) => continue,
-                    Ok(_) | Err(RecvError::Lagged(_)) => {}
-                    // The engine is closed.
-                    Err(RecvError::Closed) => std::future::pending().await,
-                },
-                () = tokio::time::sleep(wait) => {}
+        tokio::select! {
+            Some(ended) = under_way.join_next() => {
+                let (row, outcome) = ended.map_err(|error| {
+                    branchline_core::Error::internal("A delivery did not end.").source(error)
+                })?;
+                rows.remove(&row);
+                outcome?;
             }
-            break;
+            () = state.engine.registry_changed() => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }

@@ -261,3 +261,24 @@ async fn unknown_paths_of_programs_are_not_pages() {
     assert_eq!(app.anonymous(Method::GET, "/").send().await.unwrap().status(), 404);
     assert_eq!(app.anonymous(Method::GET, "/health").send().await.unwrap().status(), 200);
 }
+
+#[tokio::test]
+async fn the_api_is_documented_without_the_ui_and_under_the_same_policy() {
+    let api_only = ServerOptions { api_only: true, ..ServerOptions::default() };
+    let app = TestApp::with(api_only).await;
+    let get = async |path: &str| app.anonymous(Method::GET, path).send().await.unwrap();
+    for path in ["/docs", "/docs/", "/docs/oauth2-redirect", "/redoc"] {
+        let page = get(path).await;
+        assert_eq!(page.status(), 200, "{path}");
+        let policy = page.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe-eval"), "{path}: {policy}");
+        let text = page.text().await.unwrap();
+        assert!(!text.contains("__CSP_NONCE__"), "{path} carries its nonce");
+    }
+    assert_eq!(get("/api/v1/openapi.json").await.status(), 200);
+    assert_eq!(get("/api/v1/server").await.status(), 401);
+    for path in ["/", "/experiments", "/index.html", "/favicon.svg", "/docs/none", "/docs/x.js"] {
+        assert_eq!(get(path).await.status(), 404, "{path}");
+    }
+}

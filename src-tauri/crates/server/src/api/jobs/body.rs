@@ -177,6 +177,7 @@ impl SubmitJob {
 /// (`group`), or at once with one after all of them (`chord` and `body`).
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(example = json!({"chain": [{"job": {"task": "app.worker.run_task", "args": ["one"]}}, {"job": {"task": "app.worker.run_task", "args": ["two"]}}]}))]
 pub(in crate::api) enum GraphBody {
     Chain {
         #[schema(no_recursion)]
@@ -245,9 +246,11 @@ pub(in crate::api) struct JobBody {
     /// Celery's form: UTC without a zone.
     date_done: Option<String>,
     name: String,
-    #[schema(value_type = Value)]
+    /// A list, as it was sent.
+    #[schema(value_type = Vec<Value>)]
     args: Value,
-    #[schema(value_type = Value)]
+    /// By name, as they were sent.
+    #[schema(value_type = Object)]
     kwargs: Value,
     worker: Option<String>,
     retries: u32,

@@ -62,7 +62,10 @@ fn wait(seconds: Option<f64>) -> Result<Duration> {
     post,
     path = "/api/v1/jobs",
     tag = "jobs",
-    request_body = SubmitJob,
+    request_body(
+        content = SubmitJob,
+        example = json!({"task": "app.worker.run_task", "args": ["hello"], "priority": 5})
+    ),
     responses(
         (status = 201, description = "Queued, and on the disk.", body = JobBody),
         (status = 200, description = "It was there already.", body = JobBody),
@@ -343,7 +346,7 @@ async fn retry_job(
     path = "/api/v1/jobs/{id}/report",
     tag = "jobs",
     params(("id" = String, Path, description = "The job's id.")),
-    request_body = Object,
+    request_body(content = Object, example = json!({"progress": 0.4, "text": "epoch 4 of 10"})),
     responses((status = 204, description = "Kept."), Failure)
 )]
 async fn report_job(

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 /// A folder to open as a project.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"path": "/home/ada/diabetes", "name": "diabetes"}))]
 pub(super) struct AddProject {
     /// The folder, from the root.
     pub(super) path: String,
@@ -31,6 +32,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 /// What to change of a project; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"interpreter": "/home/ada/diabetes/.venv/bin/python"}))]
 pub(super) struct PatchProject {
     pub(super) name: Option<String>,
     /// Null finds it in the folder again.

@@ -163,7 +163,10 @@ pub(super) async fn run(
         ("id" = String, Path, description = "The project's number, name, or folder."),
         ("name" = String, Path, description = "`file.function`."),
     ),
-    request_body = RunOfProject,
+    request_body(
+        content = RunOfProject,
+        example = json!({"arguments": {"alpha": 0.1}, "queue": "main-queue"})
+    ),
     responses(
         (status = 201, description = "Queued, and on the disk.", body = JobBody),
         (status = 200, description = "It was there already.", body = JobBody),
@@ -188,7 +191,10 @@ async fn run_project_task(
         ("id" = String, Path, description = "The project's number, name, or folder."),
         ("name" = String, Path, description = "The entry point's name."),
     ),
-    request_body = RunOfProject,
+    request_body(
+        content = RunOfProject,
+        example = json!({"arguments": {"alpha": 0.1}, "queue": "main-queue"})
+    ),
     responses(
         (status = 201, description = "Queued, and on the disk.", body = JobBody),
         (status = 200, description = "It was there already.", body = JobBody),

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 /// What to change; absent fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"name": "slow-otter", "note": "The best so far.", "tags": {"kept": "yes"}}))]
 pub(super) struct PatchRun {
     name: Option<String>,
     /// Markdown; empty removes it.
@@ -112,6 +113,7 @@ enum BulkAction {
 
 /// Many runs and what to do with them.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"run_ids": ["5d41402abc4b2a76b9719d911017c592"], "action": "delete"}))]
 pub(super) struct BulkRuns {
     run_ids: Vec<String>,
     #[schema(inline)]

@@ -31,6 +31,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 
 /// What to look for.
 #[derive(Debug, Deserialize, ToSchema)]
+#[schema(example = json!({"experiment_ids": ["1"], "filter": "metrics.rmse < 0.8", "order_by": ["metrics.rmse ASC"], "max_results": 50}))]
 struct SearchRuns {
     /// Every active experiment when absent.
     experiment_ids: Option<Vec<String>>,

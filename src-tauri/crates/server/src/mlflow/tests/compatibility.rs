@@ -30,7 +30,7 @@ const AREAS: [(&str, &[&str]); 9] = [
     ("Evaluation datasets", &["/mlflow/datasets"]),
     ("Scorers", &["/mlflow/scorers"]),
     ("Webhooks", &["/mlflow/webhooks"]),
-    ("Users and their permissions", &["/mlflow/users"]),
+    ("Users and their permissions", &["/mlflow/users", "/mlflow/roles"]),
     (
         "The server",
         &["/mlflow/server-info", "/mlflow/ui-telemetry", "/health", "/version", "/server-info"],

@@ -3,6 +3,7 @@
 
 mod artifacts;
 mod client;
+mod credentials;
 mod fill;
 mod history;
 mod http;
@@ -45,5 +46,6 @@ fn run(options: &Options) -> Result<()> {
     artifacts::measure(options, &mut table)?;
     registry::measure(options, &mut table)?;
     client::measure(options, &mut table)?;
+    credentials::measure(options, &mut table)?;
     table.finish(options)
 }

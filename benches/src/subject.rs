@@ -35,6 +35,29 @@ impl Subject {
         Ok(Self { process: Process::Ours(server), authorization })
     }
 
+    /// The same, which asks nobody who they are.
+    pub(crate) fn open(options: &Options, name: &str) -> Result<Self> {
+        let flags = ServerOptions::default().release().flag("--no-auth");
+        let server = Server::start(&options.path(name), &flags)?;
+        Ok(Self { process: Process::Ours(server), authorization: None })
+    }
+
+    /// Ours, whose owner has an e-mail and a password.
+    pub(crate) fn owned(
+        options: &Options,
+        name: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<Self> {
+        let environment = ServerOptions::default()
+            .release()
+            .env("FIRST_SUPERUSER", email)
+            .env("FIRST_SUPERUSER_PASSWORD", password);
+        let server = Server::start(&options.path(name), &environment)?;
+        let authorization = Some(format!("Bearer {}", server.token()?));
+        Ok(Self { process: Process::Ours(server), authorization })
+    }
+
     /// A peer, on a folder of its own.
     pub(crate) fn peer(options: &Options, peer: Peer, name: &str) -> Result<Self> {
         let folder = options.path(&format!("{name}-{}", peer.name()));

@@ -409,6 +409,119 @@ test('a mistake in a file is shown with its line, and goes with it', async () =>
   await page.click(id('project-scan'))
   await page.waitForSelector(id('task-form'))
   await until(() => page.locator(id('project-problem')).count(), 0, 'gone')
+test('a schedule shows its next times while one types, runs now, is switched off and deleted', async () => {
+  await open('/jobs/schedules')
+  await page.click(id('schedule-new'))
+  await page.fill(id('schedule-name'), 'nightly')
+  await page.fill(id('schedule-command'), 'echo hello')
+  await page.fill(id('schedule-zone'), 'Europe/Berlin')
+  await page.fill(id('schedule-cron'), '61 2 * * *')
+  await until(() => page.textContent(id('schedule-preview')).then((t) => t.includes('no cron expression')), true, 'why not')
+  await page.fill(id('schedule-cron'), '30 2 * * *')
+  await until(() => page.locator(id('schedule-time')).count(), 5, 'five times')
+  assert.match(await page.locator(id('schedule-time')).first().innerText(), /02:30:00/)
+  await page.check(id('schedule-policy-skip'))
+  await page.click(id('schedule-save'))
+  const detail = page.locator(id('schedule-detail'))
+  await detail.waitFor()
+  assert.match(await detail.innerText(), /Skip/)
+  await page.click(id('schedule-run'))
+  await until(() => page.locator(id('fire-row')).getAttribute('data-status'), 'SUCCESS', 'its job ended well')
+  await until(() => page.textContent(id('schedule-last')).then((t) => t.trim()), 'success', 'the list follows')
+  await page.click(id('schedule-toggle'))
+  await until(() => page.textContent(id('schedule-next')).then((t) => t.trim()), 'off', 'switched off')
+  await page.keyboard.press('e')
+  await page.waitForSelector(id('schedule-dialog'))
+  assert.equal(await page.inputValue(id('schedule-command')), 'echo hello')
+  assert.ok(await page.isChecked(id('schedule-policy-skip')))
+  await page.keyboard.press('Escape')
+  await page.waitForSelector(id('schedule-dialog'), { state: 'detached' })
+  await page.click(id('fire-job'))
+  await page.waitForSelector(id('job-detail'))
+  await page.click(id('job-delete'))
+  await page.click(id('confirm'))
+  await until(() => page.locator(id('job-row')).count(), 0, 'it is gone')
+  await page.click(id('jobs-tab-schedules'))
+  await page.click(id('schedule-row'))
+  await page.click(id('schedule-delete'))
+  await page.click(id('confirm'))
+  await until(() => page.locator(id('schedule-row')).count(), 0, 'it is gone')
+})
+
+test('the monitor follows jobs without a reload, and its controls change what they show', async () => {
+  const queue = (body) =>
+    page.evaluate(async (body) => {
+      const answer = await fetch('/api/v1/jobs', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+      return (await answer.json()).task_id
+    }, body)
+  await open('/jobs/monitor')
+  const tile = async (name) => Number((await page.textContent(id(`tile-${name}`))).replace(/\D/g, ''))
+  await page.waitForSelector(id('metric-chart'))
+  const before = { succeeded: await tile('succeeded'), failed: await tile('failed'), processed: await tile('processed') }
+  for (const word of ['a', 'b', 'c', 'd']) await queue({ task: 'app.worker.run_task', args: [word] })
+  const failed = await queue({ task: 'app.worker.run_task' })
+  await until(() => tile('processed'), before.processed + 5, 'five were processed')
+  assert.deepEqual([await tile('succeeded'), await tile('failed')], [before.succeeded + 4, before.failed + 1])
+  const row = page.locator(`${id('monitor-queue')}[data-queue="main-queue"]`)
+  await row.locator('input').fill('3')
+  await row.locator('input').press('Enter')
+  await until(() => row.locator('input').inputValue(), '3', 'three at a time')
+  await row.locator(id('monitor-pause')).click()
+  await until(() => row.innerText().then((t) => t.includes('paused')), true, 'paused')
+  await queue({ task: 'branchline.noop' })
+  await until(() => row.innerText().then((t) => /\b1\b/.test(t)), true, 'one waits')
+  await row.locator(id('monitor-purge')).click()
+  await page.click(id('confirm'))
+  await row.locator(id('monitor-pause')).click()
+  await until(() => row.innerText().then((t) => t.includes('paused')), false, 'it goes on')
+  await page.fill(id('rate-task'), 'branchline.backup')
+  await page.fill(id('rate-limit'), '10/m')
+  await page.click(id('rate-set'))
+  const rate = page.locator(`${id('monitor-rate')}[data-task="branchline.backup"]`)
+  await rate.waitFor()
+  await rate.locator(id('rate-lift')).click()
+  await until(() => rate.count(), 0, 'the limit is lifted')
+
+  await page.click(id('jobs-tab-jobs'))
+  await page.keyboard.press('/')
+  await page.keyboard.type('state:failure name:run_task')
+  await until(() => page.locator(id('job-row')).count(), 1, 'the one that failed')
+  assert.equal(await page.getAttribute(id('job-row'), 'data-job-id'), failed)
+  await page.click(id('job-columns'))
+  const saved = page.waitForResponse((r) => r.url().endsWith('/preferences') && r.request().method() === 'PATCH')
+  await page.check(id('job-column-exception'))
+  await saved
+  await page.keyboard.press('Escape')
+  assert.match(await page.innerText(`${id('job-row')} [data-column="exception"]`), /argument/)
+  await page.reload()
+  await page.waitForSelector(`${id('job-row')} [data-column="exception"]`)
+  const download = page.waitForEvent('download')
+  await page.click(id('jobs-csv'))
+  const csv = await readFile(await (await download).path(), 'utf8')
+  assert.match(csv, /^State,Job,Queued,Time,Queue,Retries,Exception\nFAILURE,app\.worker\.run_task,/)
+  await page.fill(id('jobs-filter'), '')
+  await until(() => page.locator(id('job-row')).count().then((n) => n > 1), true, 'all of them')
+})
+
+test('a running job shows what it uses while one looks', async () => {
+  await open('/jobs')
+  await page.click(id('job-new'))
+  await page.fill(id('job-command'), "python3 -c 'while True: pass'")
+  await page.click(id('job-save'))
+  const job = page.locator(id('job-detail'))
+  await until(() => job.getAttribute('data-status'), 'STARTED', 'it runs')
+  await until(() => page.getAttribute(id('job-usage'), 'data-samples').then((n) => Number(n) >= 3), true, 'samples')
+  await page.click(id('job-cancel'))
+  await page.click(id('confirm'))
+  await until(() => job.getAttribute('data-status'), 'REVOKED', 'it was cancelled')
+  await until(() => page.locator(id('job-usage')).count(), 0, 'nothing is looked up any more')
+  await page.click(id('job-delete'))
+  await page.click(id('confirm'))
+  await until(() => job.count(), 0, 'it is gone')
 })
 
 test('an experiment is shared with a person', async () => {
@@ -483,9 +596,15 @@ test('all runs stand in one table with their experiments', async () => {
 test('pages pass WCAG AA in both themes', async () => {
   const axe = await readFile(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
   const found = []
+  await page.evaluate(async () => {
+    // It never fires while a test runs.
+    const schedule = { name: 'looked-at', cron: '0 2 29 2 *', zone: 'UTC', job: { task: 'branchline.noop' } }
+    const body = JSON.stringify(schedule)
+    await fetch('/api/v1/schedules', { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+  })
   const experiment = await server.api.experiment('looked-at')
   const trace = await server.api.trace(experiment, 'why?')
-  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', '/jobs', '/projects', '/projects?show=notebook:a.ipynb', `/experiments/${experiment}/traces?trace=${trace}`]
+  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', '/jobs', '/jobs/schedules?schedule=looked-at', '/jobs/monitor', '/projects', '/projects?show=notebook:a.ipynb', `/experiments/${experiment}/traces?trace=${trace}`]
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme })
     for (const route of routes) {

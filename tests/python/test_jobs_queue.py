@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import websocket
 
 import harness
 from harness import Server
@@ -90,6 +94,22 @@ def test_q6_a_wait_ends_with_the_job_and_a_job_is_forgotten(administer: Callable
     assert server.get(f"/api/v1/jobs/{task_id}").status_code == 404
 
 
+def test_q6_a_wait_is_over_within_100_ms_of_the_end(administer: Callable[..., Server], tmp_path: Path) -> None:
+    server = administer()
+    late = []
+    for number in range(5):
+        pipe = tmp_path / f"pipe{number}"
+        os.mkfifo(pipe)
+        task_id = submit(server, "cat", str(pipe))
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(lambda: (job(server, task_id, wait=60), time.time()))
+            pipe.write_text("")
+            record, now = waiting.result(60)
+        assert record["status"] == "SUCCESS"
+        late.append(now - at(record["ended_at"]))
+    assert min(late) < 0.1, late
+
+
 def test_q7_a_job_that_fails_twice_succeeds_at_the_third(administer: Callable[..., Server], tmp_path: Path) -> None:
     server = administer()
     code = (
@@ -133,6 +153,20 @@ def test_q11_a_paused_queue_keeps_its_jobs_and_others_go_on(administer: Callable
     assert job(server, kept)["status"] == "PENDING"
     set_queue(server, "slow", paused=False)
     assert ended(server, kept)["status"] == "SUCCESS"
+
+
+def test_q11_tasks_go_to_the_queues_that_the_settings_name(administer: Callable[..., Server]) -> None:
+    server = administer(BRANCHLINE_JOBS_ROUTES="app.worker.*=slow, command = programs")
+    set_queue(server, "slow", paused=True)
+    routed = run_task(server, "x")
+    assert (job(server, routed)["queue"], job(server, routed)["status"]) == ("slow", "PENDING")
+    assert job(server, submit(server, "true"))["queue"] == "programs"
+    assert job(server, noop(server))["queue"] == "main-queue"
+    assert job(server, run_task(server, "x", queue="named"))["queue"] == "named", "what is said counts"
+    graph = ok(server, "POST", "/api/v1/jobs/graph", {"map": {"task": "app.worker.run_task"}, "over": ["a"]})
+    assert job(server, graph["task_ids"][0])["queue"] == "slow"
+    ok(server, "POST", "/api/v1/schedules", {"name": "s", "every": 3600, "job": {"task": "app.worker.run_task"}})
+    assert ok(server, "POST", "/api/v1/schedules/s/run")["queue"] == "slow"
 
 
 def test_q12_the_highest_priority_starts_first(administer: Callable[..., Server]) -> None:
@@ -223,6 +257,22 @@ def test_q15_a_failing_member_fails_the_chord_and_runs_its_link_error(administer
     assert ended(server, fine[1])["status"] == "REVOKED", "nothing failed"
 
 
+def test_q15_map_starmap_and_chunks_are_groups_with_a_join(administer: Callable[..., Server]) -> None:
+    server = administer()
+    word = {"task": "app.worker.run_task"}
+    before = "json.loads(os.environ['BRANCHLINE_PARENT_RESULTS'])"
+    graph = {"chord": [{"map": word, "over": ["a", "b", "c"]}], "body": command(add_up(f"''.join(x[-1] for x in {before})"))}
+    queued = ok(server, "POST", "/api/v1/jobs/graph", graph)
+    assert ended(server, queued["last"][0])["result"] == "abc"
+    own = "json.loads(os.environ['BRANCHLINE_ARGS'])"
+    one = command(add_up(own))["job"]
+    starmap = ok(server, "POST", "/api/v1/jobs/graph", {"starmap": {**one, "args": [0]}, "over": [[1, 2], [3]]})
+    assert [ended(server, task_id)["result"] for task_id in starmap["task_ids"]] == [[0, 1, 2], [0, 3]]
+    chunks = ok(server, "POST", "/api/v1/jobs/graph", {"map": one, "over": [1, 2, 3, 4, 5], "size": 2})
+    assert [ended(server, task_id)["result"] for task_id in chunks["task_ids"]] == [[[1, 2]], [[3, 4]], [[5]]]
+    assert server.post("/api/v1/jobs/graph", {"map": word, "over": ["a"], "size": 0}).status_code == 400
+
+
 def test_q17_a_cancelled_job_never_starts_also_after_a_restart(administer: Callable[..., Server]) -> None:
     server = administer()
     set_queue(server, paused=True)
@@ -261,6 +311,43 @@ def test_q19_no_worker_idles_while_a_job_waits(administer: Callable[..., Server]
     ok(server, "POST", f"/api/v1/jobs/{long}/cancel")
 
 
+def test_q21_the_stream_has_each_transition_once_in_order_and_goes_on_from_a_cursor(
+    administer: Callable[..., Server], tmp_path: Path
+) -> None:
+    server = administer()
+
+    def dial(**after: str) -> websocket.WebSocket:
+        socket = websocket.create_connection(
+            server.url.replace("http", "ws") + "/api/v1/events",
+            timeout=30, origin=server.url, header=[f"Authorization: Bearer {server.token}"],
+        )
+        socket.send(json.dumps({"op": "subscribe", "id": "j", "topic": "jobs", **after}))
+        return socket
+
+    def until_ended(socket: websocket.WebSocket, task_id: str) -> tuple[list[str], str]:
+        seen: list[str] = []
+        while True:
+            message = json.loads(socket.recv())
+            news = message.get("data", {}).get("jobs", [])
+            seen += [change["state"] for change in news if change["task_id"] == task_id]
+            if seen and seen[-1] in {"SUCCESS", "FAILURE", "REVOKED"}:
+                return seen, message["cursor"]
+
+    socket = dial()
+    assert json.loads(socket.recv())["kind"] == "subscribed"
+    code = f"import os,sys; p={str(tmp_path / 'mark')!r}\nif not os.path.exists(p): open(p,'w'); sys.exit(3)"
+    first = python(server, code, max_retries=1, retry_delay=0.01)
+    seen, cursor = until_ended(socket, first)
+    assert seen == ["PENDING", "RECEIVED", "STARTED", "RETRY", "RECEIVED", "STARTED", "SUCCESS"]
+    socket.close()
+    second = run_task(server, "while nobody listened")
+    ended(server, second)
+    again = dial(after=cursor)
+    seen, _ = until_ended(again, second)
+    assert seen == ["PENDING", "RECEIVED", "STARTED", "SUCCESS"]
+    again.close()
+
+
 def test_q22_inspect_and_control(administer: Callable[..., Server], tmp_path: Path) -> None:
     server = administer()
     data_dir = tmp_path / "data"
@@ -285,6 +372,14 @@ def test_q22_inspect_and_control(administer: Callable[..., Server], tmp_path: Pa
     assert "app.worker.run_task" in cli("inspect", "registered")["tasks"]
     assert cli("inspect", "stats")["states"]["REVOKED"] == 1
     assert cli("inspect", "ping")["ok"] == "pong"
+    assert cli("control", "pool-grow", "two", "3")["concurrency"] == 5
+    assert cli("control", "pool-shrink", "two", "4")["concurrency"] == 1
+    assert cli("control", "add-consumer", "two")["paused"] is False
+    assert cli("control", "cancel-consumer", "two")["paused"] is True
+    assert {queue["name"] for queue in cli("inspect", "conf")["queues"]} >= {"one", "two"}
+    report = cli("inspect", "report")
+    assert [found["task_id"] for found in report["active"]] == [running]
+    assert report["states"]["REVOKED"] == 1 and "branchline.noop" in report["registered"]
     assert cli("inspect", "query-task", running)["task_id"] == running
     assert cli("control", "concurrency", "two", "7")["concurrency"] == 7
     assert cli("control", "rate-limit", "branchline.noop", "5/m")["rate"] == "5/m"
@@ -348,3 +443,70 @@ def test_the_list_is_filtered_and_paged(administer: Callable[..., Server]) -> No
     assert [j["task_id"] for j in page["jobs"] + rest["jobs"]] == ids[::-1]
     assert ok(server, "GET", "/api/v1/jobs?state=FAILURE")["jobs"] == []
     assert server.get("/api/v1/jobs?state=ODD").status_code == 400
+
+
+def test_f2_ten_thousand_jobs_are_filtered_quickly(administer: Callable[..., Server], tmp_path: Path) -> None:
+    server = administer()
+    set_queue(server, "q", paused=True)
+    group = {"group": [{"map": {"task": "app.worker.run_task", "queue": "q"}, "over": [f"word {n}" for n in range(9000)]}]}
+    ok(server, "POST", "/api/v1/jobs/graph", group)
+    failed = submit(server, task="app.worker.run_task", kwargs={"lr": 0.125})
+    ended(server, failed)
+
+    def found(text: str) -> tuple[list[str], float]:
+        began = time.monotonic()
+        page = ok(server, "GET", f"/api/v1/jobs?filter={text}")
+        return [one["task_id"] for one in page["jobs"]], time.monotonic() - began
+
+    ids, took = min((found("state:failure+name:run_task") for _ in range(3)), key=lambda pair: pair[1])
+    assert ids == [failed] and took < 0.2, took
+    assert found("kwargs:0.125")[0] == [failed] and found("result:TypeError")[0] == [failed]
+    assert len(found("args:%22word%208999%22+queue:q")[0]) == 1 and found("args:%22word%208999%22+queue:other")[0] == []
+    assert found(f"id:{failed[:8]}")[0] == [failed] and found("nothing-like-this")[0] == []
+    assert server.get("/api/v1/jobs?filter=state:odd").status_code == 400
+
+
+@pytest.mark.parametrize("setting", ["count", "days"])
+def test_f10_the_oldest_jobs_are_forgotten(administer: Callable[..., Server], tmp_path: Path, setting: str) -> None:
+    data = tmp_path / "data"
+    if setting == "count":
+        server = administer(BRANCHLINE_JOBS_KEEP_COUNT="5")
+        ids = [run_task(server, str(n)) for n in range(6)]
+        for task_id in ids:
+            ended(server, task_id)
+        waiting = noop(server, countdown=3600)
+        harness.wait_until(lambda: server.get(f"/api/v1/jobs/{ids[0]}").status_code == 404, 20, "the oldest to go")
+        left = {found["task_id"] for found in ok(server, "GET", "/api/v1/jobs")["jobs"]}
+        assert left == {*ids[1:], waiting}
+        return
+    server = administer()
+    old, young = (submit(server, "echo", "x") for _ in range(2))
+    for task_id in (old, young):
+        ended(server, task_id)
+    assert (data / "jobs" / old).is_dir() and server.stop() == 0
+    with closing(sqlite3.connect(data / "branchline.db")) as database, database:
+        database.execute("UPDATE job SET ended_at = 1 WHERE task_id = ?", [old])
+    again = administer(BRANCHLINE_JOBS_KEEP_DAYS="30")
+    harness.wait_until(lambda: again.get(f"/api/v1/jobs/{old}").status_code == 404, 20, "the old one to go")
+    assert job(again, young)["status"] == "SUCCESS"
+    harness.wait_until(lambda: not (data / "jobs" / old).exists(), 20, "its folder to go")
+
+
+def test_a_full_disk_stops_the_queues_and_says_so(administer: Callable[..., Server], tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    server = administer(BRANCHLINE_FAILPOINTS=f"store::commit=full:{full}")
+    set_queue(server, paused=True)
+    task_id = run_task(server, "later")
+    set_queue(server, paused=False, concurrency=2)
+    ended(server, task_id)
+    # Held until its time, which comes while the disk is full.
+    held = noop(server, countdown=1)
+    full.touch()
+    queue = lambda: ok(server, "GET", "/api/v1/queues")["queues"][0]  # noqa: E731
+    harness.wait_until(lambda: queue()["reason"], 20, "the reason")
+    assert queue()["paused"] and "no space left" in queue()["reason"]
+    assert server.post("/api/v1/jobs", {"task": "branchline.noop"}).status_code == 507
+    full.unlink()
+    assert ended(server, held)["status"] == "SUCCESS"
+    assert queue()["reason"] is None and not queue()["paused"]
+    assert server.log_text().count("Queues stand still") == 1

@@ -7,13 +7,18 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 import requests
+from mlflow.exceptions import MlflowException
 from stack import OWNER, Person, person, start
 from test_otlp import PROTOBUF, Batch
 from world import MLFLOW
+
+from harness import Server
 
 pytestmark = pytest.mark.own_server
 
@@ -433,3 +438,68 @@ def test_a_dataset_of_ones_own_goes_nowhere_else(stage: Stage) -> None:
     into = maker.call("POST", f"{path}/add-experiments", json={"experiment_ids": [things.experiment]})
     assert into.status_code == 403
     assert maker.call("DELETE", path, json={}).status_code == 200
+
+
+def test_nobody_lays_an_experiment_over_anothers_files(stage: Stage) -> None:
+    things = stage.things
+    for level, may in (("NOTHING", False), ("READ", False), ("SUPERUSER", True)):
+        places = ["mlflow-artifacts:/", f"mlflow-artifacts:/{things.experiment}/in/it"]
+        for place in places if not may else places[1:]:
+            body = {"name": f"over-{level}-{len(place)}", "artifact_location": place}
+            answer = stage.people[level].call("POST", f"{MLFLOW}/experiments/create", json=body)
+            assert (answer.status_code == 200) == may, f"{level} at {place}: {answer.text}"
+    body = {"name": "elsewhere", "artifact_location": "mlflow-artifacts:/elsewhere"}
+    assert stage.people["NOTHING"].call("POST", f"{MLFLOW}/experiments/create", json=body).status_code == 200
+    assert stage.people["READ"].call("GET", f"{things.root}/model/MLmodel").status_code == 200
+
+
+@pytest.mark.parametrize("level", ["NOTHING", "READ", "EDIT"])
+def test_mlflows_own_client(stage: Stage, level: str, own_client: Any, tmp_path: Path) -> None:
+    things, who = stage.things, stage.people[level]
+    token = str(who.session.headers["Authorization"]).split()[1]
+    client = own_client(Server("branchline", stage.url, token))
+
+    def may(call: Callable[[], Any]) -> bool:
+        try:
+            call()
+        except (MlflowException, requests.HTTPError) as error:
+            # The client puts its own words around some.
+            told = f"{error} {getattr(error, 'error_code', '')} {error.__cause__} {error.__context__}"
+            assert "403" in told or "PERMISSION_DENIED" in told, told
+            assert level != "NOTHING" or SECRET not in str(error).replace(things.name, "").replace(things.prompt, "")
+            return False
+        return True
+
+    reads = [
+        lambda: client.get_run(things.run),
+        lambda: client.get_experiment(things.experiment),
+        lambda: client.get_metric_history(things.run, "loss"),
+        lambda: client.get_logged_model(things.model),
+        lambda: client.get_registered_model(things.name),
+        lambda: client.get_model_version(things.name, "1"),
+        lambda: client.get_dataset(things.dataset),
+        lambda: mlflow.artifacts.download_artifacts(
+            artifact_uri=f"mlflow-artifacts:/{things.experiment}/{things.run}/artifacts/model/MLmodel",
+            dst_path=str(tmp_path),
+        ),
+    ]
+    writes = [
+        lambda: client.log_metric(things.run, "m", 1.0),
+        lambda: client.set_tag(things.run, "a", "b"),
+        lambda: client.set_experiment_tag(things.experiment, "a", "b"),
+        lambda: client.set_trace_tag(things.trace, "a", "b"),
+        lambda: client.set_registered_model_tag(things.name, "a", "b"),
+        lambda: client.set_logged_model_tags(things.model, {"a": "b"}),
+        lambda: mlflow.log_feedback(trace_id=things.trace, name="f", value=1),
+        lambda: client.create_run(things.experiment),
+    ]
+    assert [may(call) for call in reads] == [level != "NOTHING"] * len(reads)
+    assert [may(call) for call in writes] == [level == "EDIT"] * len(writes)
+    found = [
+        len(client.search_runs([things.experiment])),
+        len(client.search_traces(locations=[things.experiment])),
+        len([one for one in client.search_registered_models() if one.name == things.name]),
+        len([one for one in client.search_experiments() if one.experiment_id == things.experiment]),
+        len(client.search_logged_models([things.experiment])),
+    ]
+    assert [count > 0 for count in found] == [level != "NOTHING"] * len(found), found

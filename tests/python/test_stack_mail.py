@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -11,7 +12,8 @@ from queue import Queue
 
 import pytest
 from aiosmtpd.controller import Controller
-from harness import free_port, wait_until
+from aiosmtpd.smtp import AuthResult
+from harness import binary, clean_environment, free_port, wait_until
 from stack import OWNER, PLAIN, Person, log_in, person, said, start
 
 pytestmark = pytest.mark.own_server
@@ -149,3 +151,43 @@ def test_recovery_is_throttled_alike_for_everybody(tmp_path: Path) -> None:
         assert said(Person(server.url).api("POST", "/reset-password/", wrong)) == (400, "Invalid token")
     finally:
         server.stop()
+
+
+def test_the_password_that_was_kept_signs_in_to_the_mail_server(tmp_path: Path) -> None:
+    """`branchline mail password`, beside the running server; no setting holds the password."""
+    handler, shown = Postman(), Queue()
+
+    def check(server, session, envelope, mechanism, login) -> AuthResult:  # noqa: ANN001
+        shown.put((login.login.decode(), login.password.decode()))
+        right = login.password == b"hush-hush"
+        return AuthResult(success=right, handled=right)
+
+    controller = Controller(
+        handler, hostname="127.0.0.1", port=free_port(), authenticator=check, auth_required=True, auth_require_tls=False
+    )
+    controller.start()
+    no_keyring = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
+    data = tmp_path / "data"
+    mail = {"BRANCHLINE_SMTP_HOST": "127.0.0.1", "BRANCHLINE_SMTP_PORT": str(controller.port)}
+    mail |= {"BRANCHLINE_SMTP_TLS": "false", "BRANCHLINE_SMTP_USER": "lab", "BRANCHLINE_MAIL_FROM": "lab@example.org"}
+    server = start(data, **mail, **no_keyring)
+    try:
+        owner = person(server.url, *OWNER)
+
+        def send() -> int:
+            return owner.api("POST", "/utils/test-email/?email_to=ada@example.org").status_code
+
+        assert send() == 503, "nobody has told the password yet"
+        for password, status in (("wrong", 503), ("hush-hush", 201)):
+            kept = subprocess.run(
+                [str(binary()), "mail", "password"], input=password + "\n", capture_output=True, text=True,
+                env=clean_environment(BRANCHLINE_DATA_DIR=str(data), **no_keyring), timeout=60, check=False,
+            )
+            assert kept.returncode == 0 and "No keyring runs here" in kept.stderr, kept.stderr
+            assert send() == status
+        assert shown.queue[-1] == ("lab", "hush-hush")
+        assert handler.mail.get(timeout=30)["Subject"] == "Branchline - Test email"
+        assert "hush-hush" not in server.log_text()
+    finally:
+        server.stop()
+        controller.stop()

@@ -4,3 +4,4 @@ mod arrows;
 mod crash;
 mod jobs;
 mod live;
+mod schedules;

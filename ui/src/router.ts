@@ -93,6 +93,18 @@ export const router = createRouter({
       meta: { title: 'Projects' },
     },
     {
+      path: '/jobs/monitor',
+      name: 'monitor',
+      component: () => import('./features/jobs/MonitorPage.vue'),
+      meta: { title: 'Monitor' },
+    },
+    {
+      path: '/jobs/schedules',
+      name: 'schedules',
+      component: () => import('./features/schedules/SchedulesPage.vue'),
+      meta: { title: 'Schedules' },
+    },
+    {
       path: '/items',
       name: 'items',
       component: () => import('./features/items/ItemsPage.vue'),

@@ -8,6 +8,7 @@ import type {
   ModelPatch,
   NewPerson,
   NewJob,
+  NewSchedule,
   NewToken,
   PatchProject,
   PersonPatch,
@@ -15,6 +16,7 @@ import type {
   RunOfProject,
   RunPatch,
   RunSearch,
+  SchedulePatch,
   SeriesQuery,
   SubmitSweep,
   TraceSearch,
@@ -79,8 +81,18 @@ export const grant = (body: {
 }) => unwrap(client.PUT('/api/v1/permissions', { body }))
 export const revokeGrant = (query: { email: string; resource_type: string; resource_id: string }) =>
   unwrap(client.DELETE('/api/v1/permissions', { params: { query } }))
+export const jobStats = () => unwrap(client.GET('/api/v1/jobs/stats'))
+export const jobHistory = (minutes: number) =>
+  unwrap(client.GET('/api/v1/jobs/history', { params: { query: { minutes } } }))
+export const jobUsage = (id: string) => unwrap(client.GET('/api/v1/jobs/{id}/usage', by(id)))
+export const jobRates = () => unwrap(client.GET('/api/v1/job-rates'))
+export const setJobRate = (task: string, rate: string | null) =>
+  unwrap(client.PUT('/api/v1/job-rates/{task}', { params: { path: { task } }, body: { rate } }))
+export const purgeQueue = (name: string) =>
+  unwrap(client.POST('/api/v1/queues/{name}/purge', { params: { path: { name } } }))
 export const jobs = (query: {
   state?: string[]
+  filter?: string
   project?: number
   max_results?: number
   page_token?: string
@@ -93,6 +105,19 @@ export const retryJob = (id: string) => unwrap(client.POST('/api/v1/jobs/{id}/re
 export const forgetJob = (id: string) => unwrap(client.DELETE('/api/v1/jobs/{id}', by(id)))
 export const jobLog = (id: string, after: number, wait: number) =>
   unwrap(client.GET('/api/v1/jobs/{id}/log', { params: { path: { id }, query: { after, wait } } }))
+export const jobTasks = () => unwrap(client.GET('/api/v1/jobs/tasks'))
+export const schedules = () => unwrap(client.GET('/api/v1/schedules'))
+export const previewSchedule = (query: { cron?: string; zone?: string; every?: number }) =>
+  unwrap(client.GET('/api/v1/schedules/preview', { params: { query } }))
+export const createSchedule = (body: Partial<NewSchedule>) =>
+  unwrap(client.POST('/api/v1/schedules', { body: body as NewSchedule }))
+export const updateSchedule = (id: string, body: SchedulePatch) =>
+  unwrap(client.PATCH('/api/v1/schedules/{id}', { ...by(id), body }))
+export const deleteSchedule = (id: string) =>
+  unwrap(client.DELETE('/api/v1/schedules/{id}', by(id)))
+export const runSchedule = (id: string) => unwrap(client.POST('/api/v1/schedules/{id}/run', by(id)))
+export const scheduleHistory = (id: string, query: { page_token?: string }) =>
+  unwrap(client.GET('/api/v1/schedules/{id}/history', { params: { path: { id }, query } }))
 export const queues = () => unwrap(client.GET('/api/v1/queues'))
 export const setQueue = (name: string, body: { paused?: boolean; concurrency?: number }) =>
   unwrap(client.PATCH('/api/v1/queues/{name}', { params: { path: { name } }, body }))

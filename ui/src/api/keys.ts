@@ -10,6 +10,7 @@ export const keys = {
   projects: ['projects'] as const,
   sweeps: ['sweeps'] as const,
   notebookServers: ['notebook-servers'] as const,
+  schedules: ['schedules'] as const,
   permissions: (kind: string, id: string) => ['permissions', kind, id] as const,
   experiments: (view: string) => ['experiments', view] as const,
   allExperiments: ['experiments'] as const,

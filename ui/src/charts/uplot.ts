@@ -38,7 +38,8 @@ function axisStyle(): Partial<uPlot.Axis> {
 
 function xAxis(mode: XMode): uPlot.Axis {
   const axis: uPlot.Axis = { ...axisStyle(), grid: { show: false }, size: 24, gap: 4, space: 60 }
-  if (mode === 'wall') return axis
+  // The day stands below the time.
+  if (mode === 'wall') return { ...axis, size: 38 }
   if (mode === 'step') {
     // A step is a whole number: no 0.5 between two.
     const incrs = [1, 2, 5].flatMap((unit) => Array.from({ length: 13 }, (_, i) => unit * 10 ** i))

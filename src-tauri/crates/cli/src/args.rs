@@ -2,9 +2,11 @@
 
 mod jobs;
 mod projects;
+mod schedules;
 
 pub(crate) use jobs::*;
 pub(crate) use projects::*;
+pub(crate) use schedules::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Console(Console),
     /// Train the diabetes model, as the stack's console did.
     Ml(Ml),
+    /// Queue jobs by themselves, by the clock.
+    Schedules(Schedules),
     /// Back up, restore, check and read the database.
     Db(Db),
     /// Show the server's log.
@@ -382,6 +386,13 @@ pub(crate) enum MailAction {
     Show {
         /// Its number, from the list.
         id: i64,
+    },
+    /// Keep the password to the mail server, from the first line of stdin, in the keyring of
+    /// the operating system; where none runs, in a file that only you may read.
+    Password {
+        /// Forget it instead.
+        #[arg(long)]
+        forget: bool,
     },
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod ml;
 pub(crate) mod notebook;
 pub(crate) mod projects;
 pub(crate) mod run;
+pub(crate) mod schedules;
 pub(crate) mod serve;
 pub(crate) mod sweeps;
 pub(crate) mod tasks;

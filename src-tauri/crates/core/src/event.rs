@@ -48,6 +48,8 @@ pub enum EventKind {
     Job(String),
     /// A job wrote to its log.
     JobLog(String),
+    /// A schedule changed, fired, or is gone.
+    Schedule(String),
 }
 
 /// A committed change.

@@ -4,7 +4,8 @@
 use crate::error::{Error, Result};
 
 /// Reads `BRANCHLINE_FAILPOINTS=name=action,…` once. Actions: `error` answers an
-/// internal error, `full` answers as a full disk does, `abort` kills the process.
+/// internal error, `full` answers as a full disk does, `full:FILE` does so while there is
+/// that file, `abort` kills the process.
 fn action(name: &str) -> Option<&'static str> {
     static POINTS: std::sync::OnceLock<Vec<(String, String)>> = std::sync::OnceLock::new();
     POINTS
@@ -29,12 +30,20 @@ pub fn hit(name: &str) -> Result<()> {
     match action(name) {
         None => Ok(()),
         Some("abort") => std::process::abort(),
-        Some("full") => Err(Error::new(
-            crate::ErrorCode::StorageFull,
-            "There is no space left on the disk that holds the data folder.",
-        )),
+        Some("full") => Err(full()),
+        Some(action) if action.starts_with("full:") => {
+            let file = action.trim_start_matches("full:");
+            if std::path::Path::new(file).exists() { Err(full()) } else { Ok(()) }
+        }
         Some(_) => Err(Error::internal(format!("Fail-point '{name}' was hit."))),
     }
+}
+
+fn full() -> Error {
+    Error::new(
+        crate::ErrorCode::StorageFull,
+        "There is no space left on the disk that holds the data folder.",
+    )
 }
 
 /// Marks a fail-point: `failpoint!("store::commit")?`. Does nothing in release builds.

@@ -90,6 +90,46 @@ impl Default for RetryPolicy {
     }
 }
 
+/// Which queue the jobs of a task go to when they name none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobRoute {
+    /// The task's name; a `*` stands for anything.
+    pub task: String,
+    /// The queue.
+    pub queue: String,
+}
+
+impl JobRoute {
+    /// Reads `task=queue`.
+    ///
+    /// # Errors
+    /// A half is missing, or is no name.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (task, queue) = text
+            .split_once('=')
+            .ok_or_else(|| Error::invalid(format!("'{text}' is no route such as train.*=gpu.")))?;
+        let (task, queue) = (task.trim().to_owned(), queue.trim().to_owned());
+        check_text("task", &task)?;
+        check_queue_name(&queue)?;
+        Ok(Self { task, queue })
+    }
+
+    /// Whether it is about a task.
+    pub fn is_of(&self, name: &str) -> bool {
+        let mut parts = self.task.split('*');
+        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+            return false;
+        };
+        let parts: Vec<&str> = parts.collect();
+        let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+        for part in middle {
+            let Some(at) = rest.find(part) else { return false };
+            rest = &rest[at + part.len()..];
+        }
+        rest.ends_with(last)
+    }
+}
+
 /// What a job does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Work {
@@ -112,7 +152,7 @@ pub struct Work {
 /// How a job is queued and run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobOptions {
-    /// Which queue.
+    /// Which queue; empty where that was not said, until it is queued.
     pub queue: String,
     /// 0 to 9; the highest goes first.
     pub priority: u8,
@@ -421,6 +461,19 @@ mod tests {
         }
         for odd in ["", ".", "..", "a/b", "a b", "ä", "a.", &"a".repeat(101)] {
             assert!(check_task_id(odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn q11_a_route_is_of_the_tasks_that_its_pattern_matches() {
+        let is_of = |text: &str, name: &str| JobRoute::parse(text).unwrap().is_of(name);
+        assert!(is_of("train.*=gpu", "train.enet") && !is_of("train.*=gpu", "retrain.enet"));
+        assert!(is_of("a=q", "a") && !is_of("a=q", "ab"));
+        assert!(is_of("*=q", "") && is_of("a*b*c = q", "a1b2c") && !is_of("a*b*c=q", "acb"));
+        assert!(!is_of("ab*b=q", "ab"), "nothing counts twice");
+        assert_eq!(JobRoute::parse("a = q").unwrap().queue, "q");
+        for odd in ["", "a", "=q", "a="] {
+            assert!(JobRoute::parse(odd).is_err(), "{odd}");
         }
     }
 

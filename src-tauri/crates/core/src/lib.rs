@@ -12,11 +12,13 @@ pub mod event;
 pub mod failpoint;
 pub mod id;
 pub mod job;
+pub mod job_filter;
 pub mod limits;
 pub mod name;
 pub mod permission;
 pub mod role;
 pub mod run_name;
+pub mod schedule;
 pub mod scorer;
 pub mod search;
 pub mod trace;
@@ -31,10 +33,11 @@ pub use evaluation::{
 };
 pub use id::*;
 pub use job::{
-    Attempt, AttemptEnd, Job, JobEvent, JobOptions, JobState, NewJob, Outcome, Queue, RetryPolicy,
-    Verdict, Work,
+    Attempt, AttemptEnd, Job, JobEvent, JobOptions, JobRoute, JobState, NewJob, Outcome, Queue,
+    RetryPolicy, Verdict, Work,
 };
 pub use permission::{Grant, Permission, Resource};
+pub use schedule::{CatchUp, Fire, FireOutcome, NewSchedule, Schedule, Timing};
 pub use scorer::{OnlineScoringConfig, ScorerVersion};
 pub use trace::{
     Assessment, AssessmentError, AssessmentKind, Cost, Span, SpanStatus, SpanTotals, TokenUsage,

@@ -408,10 +408,11 @@ impl Engine {
         self.read(actor, move |view| view.user(id)).await
     }
 
-    /// Makes a token with at most the actor's own scope; the secret is answered once.
+    /// Makes a token; the secret is answered once. It takes a credential that may administer:
+    /// one that ends could make one that does not.
     ///
     /// # Errors
-    /// The name is blank; the scope exceeds the actor's; the end has passed.
+    /// The name is blank; the actor's scope is smaller; the end has passed.
     pub async fn create_token(
         &self,
         actor: &Actor,
@@ -419,7 +420,7 @@ impl Engine {
         scope: Scope,
         expires_at: Option<i64>,
     ) -> Result<(Token, String)> {
-        permit::require(actor, scope)?;
+        permit::require(actor, Scope::Admin)?;
         let name = name.trim().to_owned();
         if name.is_empty() || name.chars().count() > 100 {
             return Err(Error::invalid(
@@ -453,8 +454,9 @@ impl Engine {
     /// Ends one of the actor's tokens.
     ///
     /// # Errors
-    /// They have no such token.
+    /// They have no such token; the actor's scope is not `admin`.
     pub async fn revoke_token(&self, actor: &Actor, id: i64) -> Result<()> {
+        permit::require(actor, Scope::Admin)?;
         let user = actor.user_id;
         let gone =
             self.inner.store.write(Class::Durable, move |tx| tx.delete_token(user, id)).await?;

@@ -25,6 +25,9 @@ pub(crate) struct Credentials {
     sign_in: Mutex<Vec<(Hash, Instant)>>,
     /// An argon2 hash takes tens of megabytes; two at a time are enough.
     hashing: Semaphore,
+    /// How often that was done, for tests: time would tell them less.
+    #[cfg(test)]
+    hashed: AtomicU64,
     /// Keys the memory of passwords, so that it holds nothing worth stealing.
     key: Hash,
 }
@@ -37,6 +40,8 @@ impl Default for Credentials {
             changed: watch::Sender::new(()),
             sign_in: Mutex::default(),
             hashing: Semaphore::new(2),
+            #[cfg(test)]
+            hashed: AtomicU64::new(0),
             key: rand::random(),
         }
     }
@@ -158,10 +163,18 @@ impl Credentials {
         self.hashing(move || argon2id::verify(&password, hash.as_deref())).await
     }
 
+    /// Password hashes and checks so far.
+    #[cfg(test)]
+    pub(crate) fn hashed(&self) -> u64 {
+        self.hashed.load(Ordering::Acquire)
+    }
+
     async fn hashing<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T> {
+        #[cfg(test)]
+        self.hashed.fetch_add(1, Ordering::AcqRel);
         let _permit = self
             .hashing
             .acquire()

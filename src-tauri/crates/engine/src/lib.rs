@@ -3,6 +3,8 @@
 //! change be told after the commit. Every call takes the [`Actor`] who makes it.
 
 mod account;
+#[cfg(test)]
+mod account_tests;
 pub mod artifacts;
 mod assessment;
 mod credential;
@@ -20,6 +22,7 @@ mod live;
 mod logged_model;
 mod mail;
 mod metric;
+mod os_secrets;
 mod permission;
 mod permit;
 mod platform;
@@ -28,6 +31,7 @@ mod registry;
 mod role;
 mod run;
 mod run_log;
+mod schedule;
 mod scorer;
 mod signed;
 mod span;
@@ -50,9 +54,9 @@ pub use artifacts::{
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
-    ItemLink, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
-    MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep, TextHit, Topic,
-    TrashItem, TrashKind,
+    ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
+    MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep, Tallied,
+    TalliedEvent, TextHit, Topic, TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
@@ -62,10 +66,11 @@ pub use find::{Found, TextSearch};
 pub use housekeeping::Housekeeping;
 pub use item::{ItemSearch, ItemUpdate};
 pub use job::{
-    GraphNode, JobDetail, JobSearch, JobsHost, LogPart, Queued, QueuedGraph, TrainRules,
-    supervise_if_asked,
+    GraphNode, JobDetail, JobHistory, JobRetention, JobSearch, JobsHost, LogPart, Queued,
+    QueuedGraph, TrainRules, supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
+pub use os_secrets::{KeptIn, OsSecrets};
 pub use project::{
     Axis, EntryPoint, MOST_JOBS, Method, NewSweep, NotebookServer, Parameter, ParameterKind,
     Problem, ProjectUpdate, ProjectWork, Python, PythonKind, Scan, SweepDetail, SweepRow,
@@ -74,6 +79,7 @@ pub use project::{
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
+pub use schedule::{Preview, ReadJob, ScheduleUpdate};
 pub use scorer::NewOnlineScoring;
 pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};
@@ -83,11 +89,11 @@ pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
 pub use webhook::{Delivery, NewWebhook, OwedDeliveries, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};
-use branchline_core::{Actor, Clock, Result, Scope, User};
+use branchline_core::{Actor, Clock, JobRoute, Result, Scope, User};
 use branchline_store::{Class, NewExperimentRow, Store, StoreResult, View, WriteTx};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, RwLock};
 use tokio::sync::broadcast;
 
 /// How an engine is opened.
@@ -138,6 +144,8 @@ struct Inner {
     jobs: branchline_jobs::Controls,
     gpu_slots: u32,
     projects: project::Scans,
+    /// Which queue jobs go to that name none.
+    job_routes: RwLock<Arc<[JobRoute]>>,
     /// The owner's row; 0 while it has to be looked up.
     owner: AtomicI64,
 }
@@ -188,6 +196,7 @@ impl Engine {
                 jobs: branchline_jobs::Controls::default(),
                 gpu_slots: options.gpu_slots,
                 projects: project::Scans::default(),
+                job_routes: RwLock::new(Arc::from([])),
                 owner: AtomicI64::new(0),
             }),
         })

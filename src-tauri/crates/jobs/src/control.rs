@@ -24,13 +24,34 @@ pub struct Controls {
 #[derive(Debug, Default)]
 struct Inner {
     bell: Notify,
+    schedules: Notify,
     cords: Mutex<HashMap<String, watch::Sender<Stop>>>,
+    /// Why nothing is claimed, where nobody asked for that.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Controls {
     /// Something may be claimed now. A ring that nobody waits for is kept.
     pub fn ring(&self) {
         self.inner.bell.notify_one();
+    }
+
+    /// Why nothing is claimed at this time, where nobody asked for that.
+    pub fn trouble(&self) -> Option<String> {
+        self.inner.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_trouble(&self, why: Option<String>) {
+        *self.inner.trouble.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// What schedules do, or when, is different now. A word that nobody waits for is kept.
+    pub fn reschedule(&self) {
+        self.inner.schedules.notify_one();
+    }
+
+    pub(crate) async fn rescheduled(&self) {
+        self.inner.schedules.notified().await;
     }
 
     /// Ends a job that runs here.

@@ -51,7 +51,11 @@ pub async fn dispatch<L: JobLedger>(
             failed = work(&ledger, &controls, &options, &mut running) => {
                 if let Err(error) = failed {
                     if error.code == ErrorCode::StorageFull {
-                        tracing::error!("Queues stand still until the disk has space: {error}");
+                        // Said once, and shown for as long as it lasts.
+                        if controls.trouble().is_none() {
+                            tracing::error!("Queues stand still until the disk has space: {error}");
+                        }
+                        controls.set_trouble(Some(format!("{} Jobs go on when there is.", error.message)));
                     } else {
                         tracing::error!("Jobs are not claimed for a moment: {error}");
                     }
@@ -79,6 +83,10 @@ async fn work<L: JobLedger>(
     loop {
         let room = AT_ONCE.saturating_sub(running.len());
         let claimed = ledger.claim(&options.worker, room, LEASE).await?;
+        if controls.trouble().is_some() {
+            tracing::info!("The disk has space: queues go on.");
+            controls.set_trouble(None);
+        }
         for job in claimed.jobs {
             // Before anybody can cancel it in vain.
             let cord = controls.hold(&job.task_id);

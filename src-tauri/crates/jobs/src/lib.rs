@@ -2,14 +2,21 @@
 //! process. It does not know what jobs do nor where they are kept: that is behind
 //! [`JobLedger`].
 
+mod alarm;
 mod control;
 mod dispatch;
 mod ledger;
 mod message;
 pub mod policy;
 mod process;
+mod schedule;
 pub mod supervisor;
+mod timing;
+mod usage;
 
 pub use control::Controls;
 pub use dispatch::{Options, dispatch};
 pub use ledger::{Claimed, JobLedger, Launch};
+pub use schedule::{ScheduleLedger, keep_schedules};
+pub use timing::Rhythm;
+pub use usage::Usage;

@@ -18,8 +18,10 @@ use std::time::Instant;
 
 /// Routes that answer without a credential: method (any when absent) and pattern.
 /// The UI's files are public too; they are the router's fallback.
-pub const PUBLIC: [(Option<Method>, &str); 12] = [
+pub const PUBLIC: [(Option<Method>, &str); 13] = [
     (None, "/health"),
+    // As Flower's.
+    (Some(Method::GET), "/healthcheck"),
     (None, "/version"),
     (Some(Method::POST), "/api/v1/session"),
     (Some(Method::GET), "/api/v1/openapi.json"),
@@ -81,7 +83,7 @@ impl Surface {
     fn of(path: &str) -> Self {
         match path {
             path if stack::is_stack(path) => Self::Stack,
-            path if path.starts_with("/api/v1/") => Self::Own,
+            path if path.starts_with("/api/v1/") || path.starts_with("/flower/") => Self::Own,
             _ => Self::Mlflow,
         }
     }

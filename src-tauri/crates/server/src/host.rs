@@ -9,12 +9,12 @@ pub use error::HostError;
 
 use crate::config::Config;
 use crate::{MailRules, ServerOptions, WebhookRules, serve};
-use branchline_core::{Clock, Error, Permission, Result, SystemClock};
+use branchline_core::{Clock, Error, JobRoute, Permission, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
 use branchline_engine::{
-    BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping, JobsHost,
-    Location, TrainRules,
+    BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping,
+    JobRetention, JobsHost, Location, TrainRules,
 };
 use listen::Place;
 use std::path::PathBuf;
@@ -86,6 +86,10 @@ pub struct HostOptions {
     pub jobs_gpu_slots: u32,
     /// What trains for the stack's API.
     pub train: TrainRules,
+    /// Which queue jobs go to that name none.
+    pub jobs_routes: Vec<JobRoute>,
+    /// How many ended jobs are remembered, and how long.
+    pub jobs_retention: JobRetention,
     /// The program's version.
     pub version: String,
 }
@@ -152,6 +156,15 @@ impl HostOptions {
                 project: config.ml_project.clone(),
                 python: config.ml_python.clone().map(PathBuf::from),
             },
+            jobs_routes: config
+                .jobs_routes
+                .iter()
+                .map(|route| JobRoute::parse(route))
+                .collect::<Result<_>>()?,
+            jobs_retention: JobRetention {
+                count: i64::try_from(config.jobs_keep_count).unwrap_or(i64::MAX),
+                days: Some(u32::from(config.jobs_keep_days)).filter(|days| *days > 0),
+            },
             version: version.into(),
         })
     }
@@ -180,6 +193,8 @@ impl HostOptions {
             supervisor,
             log_bytes: self.jobs_log_bytes,
             grace: self.jobs_grace,
+            read_job: crate::api::jobs::read_job,
+            retention: self.jobs_retention,
         })
     }
 
@@ -314,6 +329,7 @@ impl Host {
             tracing::info!(user.email = %email, "the owner was made from FIRST_SUPERUSER");
         }
         engine.set_default_permission(options.default_permission).await?;
+        engine.set_job_routes(options.jobs_routes.clone());
         let secret = hex(&rand::random::<[u8; 32]>());
         let info = InstanceInfo {
             url: url.clone(),

@@ -11,6 +11,7 @@ pub mod config;
 pub mod connect;
 pub mod error;
 mod files;
+mod flower;
 pub mod guard;
 pub mod host;
 mod hosts;
@@ -56,6 +57,7 @@ fn routes(state: AppState) -> Router {
         .merge(own)
         .merge(live::routes())
         .merge(stack::plain_routes())
+        .merge(flower::routes())
         .merge(mlflow::routes())
         .fallback(ui::serve)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tracing::Level;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt};
@@ -85,11 +85,23 @@ pub fn init(options: &LogOptions) -> Result<LogGuard> {
     Ok(LogGuard { _file: guard })
 }
 
+/// Libraries that, asked for everything, tell the messages that they carry: tokens of a socket's
+/// first message, the talk with a mail server, and with the keyring.
+const TELLTALES: [&str; 6] =
+    ["tungstenite", "tokio_tungstenite", "lettre", "zbus", "secret_service", "keyring_core"];
+
 /// Our own crates at `level`; libraries only when they warn, unless everything is
 /// asked for.
 fn targets(level: Level) -> Targets {
-    let libraries = if level == Level::TRACE { level } else { level.min(Level::WARN) };
-    Targets::new().with_default(libraries).with_target(PREFIX, level)
+    let quiet = level.min(Level::WARN);
+    let libraries = if level == Level::TRACE { level } else { quiet };
+    let telltales = TELLTALES.map(|name| (name, quiet));
+    // The alarm clock answers its failures to us, and warns of what is none.
+    Targets::new()
+        .with_default(libraries)
+        .with_targets(telltales)
+        .with_target("tokio_cron_scheduler", LevelFilter::OFF)
+        .with_target(PREFIX, level)
 }
 
 /// The log files, oldest first. None where there is no folder.

@@ -77,6 +77,8 @@ pub struct Shared {
     pub(crate) sockets: TaskTracker,
     /// Answers by class of status, for `/metrics`.
     pub(crate) answers: crate::api::monitor::Answers,
+    /// What happened to jobs since the start, for `/metrics`.
+    pub(crate) job_events: crate::api::monitor::JobEvents,
     /// The size of all artifacts.
     pub(crate) artifact_size: crate::api::server::ArtifactSize,
     /// Everybody at `/api/live`.
@@ -122,6 +124,7 @@ impl AppState {
             closing: CancellationToken::new(),
             sockets: TaskTracker::new(),
             answers: crate::api::monitor::Answers::default(),
+            job_events: crate::api::monitor::JobEvents::since(engine.cursor()),
             artifact_size: crate::api::server::ArtifactSize::default(),
             room: crate::stack::Room::default(),
             webhooks: Arc::new(Sender::new(options.webhooks.clone())),

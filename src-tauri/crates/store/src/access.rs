@@ -251,8 +251,8 @@ impl View<'_> {
         let experiment = |id| access.level(Resource::Experiment, id) >= need;
         let model = |id| access.level(Resource::RegisteredModel, id) >= need;
         match kind {
-            // The use cases of accounts and of jobs ask for themselves.
-            Kind::User | Kind::Job => Ok(true),
+            // The use cases of accounts, jobs and schedules ask for themselves.
+            Kind::User | Kind::Job | Kind::Schedule => Ok(true),
             Kind::Webhook | Kind::Project | Kind::Sweep => Ok(false),
             Kind::Experiment => Ok(experiment(row)),
             Kind::RegisteredModel => Ok(model(row)),

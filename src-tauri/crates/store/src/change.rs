@@ -24,8 +24,10 @@ pub(crate) enum Kind {
     Webhook = 11,
     /// A job; the field is the state that it came to.
     Job = 20,
-    Project = 21,
-    Sweep = 22,
+    /// A schedule; the field is its id.
+    Schedule = 21,
+    Project = 22,
+    Sweep = 23,
 }
 
 /// What was done.
@@ -60,6 +62,8 @@ pub enum Topic {
     Jobs,
     /// What one job writes, and its state.
     JobLog(String),
+    /// The schedules: changed, fired, gone.
+    Schedules,
 }
 
 /// One change of what is watched.
@@ -89,6 +93,8 @@ pub enum Change {
         /// The state's name.
         state: String,
     },
+    /// A schedule changed, fired, or is gone.
+    Schedule(String),
 }
 
 /// What is new after a cursor.
@@ -193,16 +199,21 @@ impl View<'_> {
             ),
             Topic::Models => self.changed_models(after),
             Topic::Jobs => self.collect(
-                "SELECT j.task_id, c.field FROM change c JOIN job j ON j.id = c.entity
+                "SELECT j.task_id, coalesce(c.field, j.state) FROM change c JOIN job j ON j.id = c.entity
                  WHERE c.seq > ?1 AND c.kind = 20 ORDER BY c.seq",
                 params![after],
                 read_job,
             ),
             Topic::JobLog(id) => self.collect(
-                "SELECT j.task_id, c.field FROM change c JOIN job j ON j.id = c.entity
+                "SELECT j.task_id, coalesce(c.field, j.state) FROM change c JOIN job j ON j.id = c.entity
                  WHERE c.seq > ?1 AND c.kind = 20 AND j.task_id = ?2 ORDER BY c.seq",
                 params![after, id],
                 read_job,
+            ),
+            Topic::Schedules => self.collect(
+                "SELECT DISTINCT field FROM change WHERE seq > ?1 AND kind = 21",
+                params![after],
+                |row| Ok(Some(Change::Schedule(row.get(0)?))),
             ),
         }
     }

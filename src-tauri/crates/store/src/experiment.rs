@@ -330,6 +330,9 @@ impl WriteTx<'_> {
         new: &NewExperimentRow<'_>,
     ) -> StoreResult<ExperimentId> {
         self.check_experiment_name_free(new.name, None)?;
+        if let Some(location) = new.artifact_location {
+            self.check_location(actor, location)?;
+        }
         self.connection
             .prepare_cached(
                 "INSERT INTO experiment (id, uid, name, artifact_location, created_at, updated_at, created_by)
@@ -349,6 +352,19 @@ impl WriteTx<'_> {
         }
         self.experiment_changed(actor, ExperimentId(id), None, Op::Create)?;
         Ok(ExperimentId(id))
+    }
+
+    /// Files follow the experiments in whose locations they lie. Who may not change one puts
+    /// no other over it, nor into it: that would close its files to the people who may read
+    /// them.
+    fn check_location(&mut self, actor: &Actor, location: &str) -> StoreResult<()> {
+        if actor.is_superuser {
+            return Ok(());
+        }
+        for other in self.experiments_at(location.trim_end_matches('/'))? {
+            self.permit(actor, Kind::Experiment, other, Op::Set)?;
+        }
+        Ok(())
     }
 
     fn check_experiment_name_free(&self, name: &str, except: Option<i64>) -> StoreResult<()> {

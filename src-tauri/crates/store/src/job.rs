@@ -3,6 +3,7 @@
 use crate::error::StoreResult;
 use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::View;
+use branchline_core::job_filter::{JobField, JobTerm};
 use branchline_core::{
     Attempt, Error, Job, JobEvent, JobOptions, JobState, Queue, RetryPolicy, Work,
 };
@@ -32,6 +33,8 @@ pub struct JobQuery {
     pub root: Option<String>,
     /// Of this project.
     pub project: Option<i64>,
+    /// And all of these hold.
+    pub terms: Vec<JobTerm>,
 }
 
 /// Numbers of jobs.
@@ -118,6 +121,26 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<JobRow> {
     Ok(JobRow { row: row.get(0)?, job })
 }
 
+/// What a term asks of a job's row. Texts are found in any case.
+fn condition(term: &JobTerm) -> Sql {
+    let columns: &[&str] = match term.field {
+        JobField::State => return Sql::with("j.state = ?", [Value::Text(term.text.clone())]),
+        JobField::Queue => return Sql::with("q.name = ?", [Value::Text(term.text.clone())]),
+        JobField::Any => &["j.name", "coalesce(j.command, '')", "j.task_id"],
+        JobField::Name => &["j.name"],
+        JobField::Args => &["j.args", "coalesce(j.command, '')"],
+        JobField::Kwargs => &["j.kwargs"],
+        JobField::Result => {
+            &["coalesce(j.result, '')", "coalesce(j.exception || ' ' || j.message, '')"]
+        }
+        JobField::Id => &["j.task_id"],
+    };
+    let found = columns.iter().map(|column| format!("instr(lower({column}), ?) > 0"));
+    let found = found.collect::<Vec<_>>().join(" OR ");
+    let text = Value::Text(term.text.to_lowercase());
+    Sql::with(format!("({found})"), vec![text; columns.len()])
+}
+
 fn unknown(task_id: &str) -> Error {
     Error::not_found(format!("There is no job '{task_id}'."))
 }
@@ -155,6 +178,32 @@ impl View<'_> {
         max_results: usize,
         token: Option<&str>,
     ) -> StoreResult<SearchPage<Job>> {
+        let page = self.job_rows(which, max_results, token)?;
+        Ok(SearchPage {
+            items: page.items.into_iter().map(|found| found.job).collect(),
+            next_page_token: page.next_page_token,
+        })
+    }
+
+    /// The newest jobs, at most `most`, each with its transitions.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn jobs_with_events(
+        &self,
+        which: &JobQuery,
+        most: usize,
+    ) -> StoreResult<Vec<(Job, Vec<JobEvent>)>> {
+        let rows = self.job_rows(which, most, None)?.items;
+        rows.into_iter().map(|found| Ok((found.job, self.job_events(found.row)?))).collect()
+    }
+
+    fn job_rows(
+        &self,
+        which: &JobQuery,
+        max_results: usize,
+        token: Option<&str>,
+    ) -> StoreResult<SearchPage<JobRow>> {
         let mut filter = vec![Sql::new("1")];
         if !which.states.is_empty() {
             let marks = vec!["?"; which.states.len()].join(", ");
@@ -171,6 +220,7 @@ impl View<'_> {
         if let Some(project) = which.project {
             filter.push(Sql::with("j.project_id = ?".to_owned(), [Value::Integer(project)]));
         }
+        filter.extend(which.terms.iter().map(condition));
         let select = Select {
             columns: COLUMNS,
             source: Sql::new(SOURCE),
@@ -178,11 +228,7 @@ impl View<'_> {
             terms: vec![Term::new("j.id", true)],
         };
         let question = query::fingerprint(&("jobs", which));
-        let page = self.page(&[select], question, token, max_results, &read)?;
-        Ok(SearchPage {
-            items: page.items.into_iter().map(|found| found.job).collect(),
-            next_page_token: page.next_page_token,
-        })
+        self.page(&[select], question, token, max_results, &read)
     }
 
     /// The attempts at a job, in order.

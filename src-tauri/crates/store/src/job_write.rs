@@ -314,7 +314,8 @@ impl WriteTx<'_> {
             )
             .into());
         }
-        let seq = self.record(actor, Kind::Job, job.row, Some(job.job.state.as_str()), Op::Set)?;
+        // Without a state: it came to none.
+        let seq = self.record(actor, Kind::Job, job.row, None, Op::Set)?;
         self.notify(seq, EventKind::Job(task_id.to_owned()));
         Ok(())
     }

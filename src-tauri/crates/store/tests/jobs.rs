@@ -109,6 +109,14 @@ async fn a_claim_reads_indexes_and_sorts_nothing() {
 }
 
 #[tokio::test]
+async fn f1_and_f10_the_monitor_and_forgetting_read_the_index_of_ended_jobs() {
+    let it = fixture().await;
+    let plan = it.store.read(|view| view.explain_monitor()).await.unwrap();
+    let by_index = plan.iter().filter(|step| step.contains("INDEX job_ended")).count();
+    assert_eq!(by_index, 3, "{plan:#?}");
+}
+
+#[tokio::test]
 async fn q12_a_job_of_low_priority_starts_within_the_ageing_bound() {
     let it = fixture().await;
     it.one_at_a_time().await;

@@ -8,9 +8,10 @@ import type { Job } from '@/api/types'
 import { ask } from '@/composables/confirm'
 import { attempt, toastDone } from '@/composables/toasts'
 import { useTopics } from '@/live'
-import { joinCommand } from './command'
+import { titleOf } from './columns'
 
 const REFRESH_MS = 300
+const MOST_IN_FILE = 100_000
 
 /** Which states a person asks for at once. */
 export const VIEWS = {
@@ -24,12 +25,7 @@ export type JobView = keyof typeof VIEWS
 
 export const hasEnded = (job: Job) => ['SUCCESS', 'FAILURE', 'REVOKED'].includes(job.status)
 
-/** What a job is called: its command, or its task with what it was given. */
-export function titleOf(job: Job): string {
-  // Of a project's code its name says more than how it is started.
-  if (job.command && job.project_id == null) return joinCommand(job.command)
-  return job.name
-}
+export { titleOf }
 
 /** What a job was asked with, in a line. */
 export const argumentsOf = (job: Job) =>
@@ -56,13 +52,17 @@ export function progressOf(job: Job): Progress | undefined {
 export const refreshJobs = () => queryClient.invalidateQueries({ queryKey: keys.jobs })
 
 /** Jobs, newest first, page by page, and the queues; kept fresh by the socket. */
-export function useJobs(view: () => JobView) {
+export function useJobs(view: () => JobView, filter: () => string) {
+  const wanted = () => ({
+    state: [...VIEWS[view()]],
+    ...(filter() ? { filter: filter() } : {}),
+  })
   const query = useInfiniteQuery({
-    queryKey: computed(() => [...keys.jobs, 'list', view()]),
+    queryKey: computed(() => [...keys.jobs, 'list', view(), filter()]),
     initialPageParam: '',
     queryFn: ({ pageParam }) =>
       api.jobs({
-        state: [...VIEWS[view()]],
+        ...wanted(),
         ...(pageParam ? { page_token: pageParam } : {}),
       }),
     getNextPageParam: (page) => page.next_page_token ?? undefined,
@@ -72,7 +72,20 @@ export function useJobs(view: () => JobView) {
   const refresh = useThrottleFn(() => void refreshJobs(), REFRESH_MS, true)
   useTopics(['jobs'], { onMessage: () => void refresh(), onResync: () => void refresh() })
   const jobs = computed(() => query.data.value?.pages.flatMap((page) => page.jobs) ?? [])
-  return reactive({ query, queues, jobs })
+
+  /** All that match, up to a bound, for a file. */
+  async function all(): Promise<Job[]> {
+    const found: Job[] = []
+    let token: string | undefined
+    do {
+      const next: Record<string, string> = token ? { page_token: token } : {}
+      const page = await api.jobs({ ...wanted(), max_results: 1000, ...next })
+      found.push(...page.jobs)
+      token = page.next_page_token ?? undefined
+    } while (token && found.length < MOST_IN_FILE)
+    return found
+  }
+  return reactive({ query, queues, jobs, all })
 }
 export type Jobs = ReturnType<typeof useJobs>
 

@@ -166,6 +166,10 @@ pub(crate) enum Inspect {
     Registered,
     /// Queues and numbers.
     Stats,
+    /// What is limited: queues, their workers, and rates.
+    Conf,
+    /// All of this at once.
+    Report,
     /// Whether somebody answers.
     Ping,
     /// One job.
@@ -175,11 +179,13 @@ pub(crate) enum Inspect {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Control {
     /// Take nothing from a queue; what runs goes on.
+    #[command(visible_alias = "cancel-consumer")]
     Pause {
         /// Its name.
         queue: String,
     },
     /// Take from a queue again.
+    #[command(visible_alias = "add-consumer")]
     Resume {
         /// Its name.
         queue: String,
@@ -189,6 +195,22 @@ pub(crate) enum Control {
         /// Its name.
         queue: String,
         /// 1 to 256.
+        n: u32,
+    },
+    /// Let more jobs of a queue run at a time.
+    PoolGrow {
+        /// Its name.
+        queue: String,
+        /// How many more.
+        #[arg(default_value_t = 1)]
+        n: u32,
+    },
+    /// Let fewer jobs of a queue run at a time; what runs goes on.
+    PoolShrink {
+        /// Its name.
+        queue: String,
+        /// How many fewer; one is left.
+        #[arg(default_value_t = 1)]
         n: u32,
     },
     /// Set how often a task starts: 10/s, 10/m or 10/h; 0 lifts the limit.

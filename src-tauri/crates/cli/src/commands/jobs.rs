@@ -1,6 +1,6 @@
 //! `branchline jobs`.
 
-mod submit;
+pub(super) mod submit;
 
 pub(crate) use submit::options;
 
@@ -63,7 +63,7 @@ pub(crate) fn text(value: &Value) -> String {
 }
 
 /// What a job does, in a line.
-fn doing(job: &Value) -> String {
+pub(super) fn doing(job: &Value) -> String {
     match job["command"].as_array() {
         Some(parts) => parts.iter().map(text).collect::<Vec<_>>().join(" "),
         None => format!("{}{}", text(&job["name"]), text(&job["args"])),
@@ -187,6 +187,20 @@ async fn inspect(
             output.data(&stats, shown)?;
             return Ok(());
         }
+        Inspect::Conf => {
+            let conf = conf(backend).await?;
+            output.data(&conf, shown)?;
+            return Ok(());
+        }
+        Inspect::Report => {
+            let mut report = backend.call("GET", &["jobs", "stats"], &[], None).await?;
+            report["conf"] = conf(backend).await?;
+            report["active"] = of_states(backend, &["RECEIVED", "STARTED"], |_| true).await?;
+            let tasks = backend.call("GET", &["jobs", "tasks"], &[], None).await?;
+            report["registered"] = tasks["tasks"].clone();
+            output.data(&report, shown)?;
+            return Ok(());
+        }
         Inspect::Ping => {
             let by = if matches!(backend, Backend::Owner(_)) { "no server" } else { "server" };
             output.data(&json!({ "ok": "pong", "by": by }), |_| "pong\n".to_owned())?;
@@ -197,11 +211,36 @@ async fn inspect(
     Ok(())
 }
 
+/// What is limited.
+async fn conf(backend: &Backend) -> Result<Value, Failure> {
+    let queues = backend.call("GET", &["queues"], &[], None).await?;
+    let rates = backend.call("GET", &["job-rates"], &[], None).await?;
+    Ok(json!({ "queues": queues["queues"], "rates": rates["rates"] }))
+}
+
+/// How many jobs of a queue run at a time; of one that is not there nothing is known.
+async fn concurrency(backend: &Backend, name: &str) -> Result<u64, Failure> {
+    let list = backend.call("GET", &["queues"], &[], None).await?;
+    let mut queues = list["queues"].as_array().into_iter().flatten();
+    let found = queues.find(|queue| queue["name"] == name);
+    found
+        .and_then(|queue| queue["concurrency"].as_u64())
+        .ok_or_else(|| Failure::new(Exit::NotFound, format!("There is no queue '{name}'.")))
+}
+
 async fn control(backend: &Backend, action: Control, output: &Output) -> Result<(), Failure> {
     let (name, body) = match action {
         Control::Pause { queue } => (queue, json!({ "paused": true })),
         Control::Resume { queue } => (queue, json!({ "paused": false })),
         Control::Concurrency { queue, n } => (queue, json!({ "concurrency": n })),
+        Control::PoolGrow { queue, n } => {
+            let now = concurrency(backend, &queue).await?;
+            (queue, json!({ "concurrency": now + u64::from(n) }))
+        }
+        Control::PoolShrink { queue, n } => {
+            let now = concurrency(backend, &queue).await?;
+            (queue, json!({ "concurrency": now.saturating_sub(u64::from(n)).max(1) }))
+        }
         Control::RateLimit { task, rate } => {
             let rate = (rate != "0").then_some(rate);
             let body = json!({ "rate": rate });

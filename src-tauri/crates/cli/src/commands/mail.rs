@@ -1,14 +1,23 @@
 //! `branchline mail`.
 
 use crate::args::{Globals, Mail, MailAction};
-use crate::backend::Backend;
-use crate::failure::Done;
+use crate::backend::{Backend, data_dir};
+use crate::commands::users::read_password;
+use crate::failure::{Done, Failure};
 use crate::output::{OK, Output, table};
 use branchline_client::{OutboxList, OutboxMail};
+use branchline_engine::{KeptIn, OsSecrets};
+use serde_json::json;
 
 pub(crate) async fn run(globals: &Globals, args: Mail, output: &Output) -> Done {
     let backend = Backend::open(globals).await?;
     match args.action {
+        MailAction::Password { forget } => {
+            let store = backend.status().await?.store_uuid;
+            let secrets = OsSecrets::new(data_dir(globals)?.root(), &store);
+            backend.close().await;
+            return password(secrets, forget, output).await;
+        }
         MailAction::List { limit } => {
             let list = backend.outbox(i64::from(limit)).await?;
             output.data(&list, listed)?;
@@ -19,6 +28,34 @@ pub(crate) async fn run(globals: &Globals, args: Mail, output: &Output) -> Done 
         }
     }
     backend.close().await;
+    Ok(OK)
+}
+
+/// Not by way of a running server: the keyring and the folder belong to whoever types this.
+async fn password(secrets: OsSecrets, forget: bool, output: &Output) -> Done {
+    let given = if forget { None } else { Some(read_password()?) };
+    let work = move || match given {
+        None => secrets.forget_mail_password().map(|was| (was, None)),
+        Some(password) => secrets.keep_mail_password(&password).map(|place| (true, Some(place))),
+    };
+    let (done, place) = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|cause| Failure::failed(format!("The keyring did not answer: {cause}.")))??;
+    let place = place.map(|place| match place {
+        KeptIn::Keyring => ("keyring", None),
+        KeptIn::File(file) => ("file", Some(file)),
+    });
+    let name = place.as_ref().map(|(name, _)| *name);
+    output.data(&json!({ "kept_in": name, "forgotten": forget && done }), |_| String::new())?;
+    output.remark(match place {
+        Some((_, None)) => "The keyring of the operating system keeps the password.".to_owned(),
+        Some((_, Some(file))) => format!(
+            "No keyring runs here: {} keeps the password, readable to you alone.",
+            file.display()
+        ),
+        None if done => "The password is forgotten.".to_owned(),
+        None => "No password was kept.".to_owned(),
+    });
     Ok(OK)
 }
 

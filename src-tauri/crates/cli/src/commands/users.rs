@@ -81,7 +81,7 @@ pub(crate) async fn run(globals: &Globals, args: Users, output: &Output) -> Done
 }
 
 /// The first line of stdin: a password on the command line would be seen by everybody.
-fn read_password() -> Result<String, Failure> {
+pub(crate) fn read_password() -> Result<String, Failure> {
     let mut line = String::new();
     std::io::stdin()
         .lock()

@@ -88,3 +88,113 @@ fn a_stacks_env_file_is_used_or_ignored_name_by_name() {
         assert!(!ran.stdout.contains(secret) && !list.to_string().contains("hunter22"));
     }
 }
+
+/// Every name of the stack's `.env`, of its code, of its frontend, and of what came after it:
+/// those that mean something here, and those that do not.
+const STACK: (&[&str], &[&str]) = (
+    &[
+        "DOMAIN",
+        "SERVER_HOST",
+        "BACKEND_CORS_ORIGINS",
+        "FRONTEND_HOST",
+        "PROJECT_NAME",
+        "FIRST_SUPERUSER",
+        "FIRST_SUPERUSER_PASSWORD",
+        "SMTP_TLS",
+        "SMTP_SSL",
+        "SMTP_HOST",
+        "SMTP_PORT",
+        "SMTP_USER",
+        "SMTP_PASSWORD",
+        "EMAILS_FROM_EMAIL",
+        "EMAILS_FROM_NAME",
+        "USERS_OPEN_REGISTRATION",
+        "MLFLOW_PORT",
+    ],
+    &[
+        "STACK_NAME",
+        "TRAEFIK_PUBLIC_NETWORK",
+        "TRAEFIK_TAG",
+        "TRAEFIK_PUBLIC_TAG",
+        "DOCKER_IMAGE_BACKEND",
+        "DOCKER_IMAGE_CELERYWORKER",
+        "DOCKER_IMAGE_FRONTEND",
+        "DOCKER_IMAGE_MLFLOW",
+        "DOCKER_IMAGE_MLFLOWUI",
+        "BROKER_URL",
+        "CELERY_RESULT_BACKEND",
+        "SECRET_KEY",
+        "SENTRY_DSN",
+        "FLOWER_BASIC_AUTH",
+        "POSTGRES_SERVER",
+        "POSTGRES_USER",
+        "POSTGRES_PASSWORD",
+        "POSTGRES_DB",
+        "POSTGRES_MULTI_DB",
+        "PGADMIN_LISTEN_PORT",
+        "PGADMIN_DEFAULT_EMAIL",
+        "PGADMIN_DEFAULT_PASSWORD",
+        "PROJECT_ROOT",
+        "PROXY_PORT_A",
+        "PROXY_PORT_B",
+        "PGADMIN_PORT",
+        "FLOWER_PORT",
+        "BACKEND_PORT",
+        "FRONTEND_PORT",
+        "MLFLOWUI_PORT",
+        "MAILHOG_PORT",
+        "MAILHOGUI_PORT",
+        "API_V1_STR",
+        "ACCESS_TOKEN_EXPIRE_MINUTES",
+        "SERVER_NAME",
+        "EMAIL_RESET_TOKEN_EXPIRE_HOURS",
+        "EMAIL_TEMPLATES_DIR",
+        "EMAILS_ENABLED",
+        "EMAIL_TEST_USER",
+        "SQLALCHEMY_DATABASE_URI",
+        "VUE_APP_DOMAIN_DEV",
+        "VUE_APP_DOMAIN_STAG",
+        "VUE_APP_DOMAIN_PROD",
+        "VUE_APP_NAME",
+        "VUE_APP_ENV",
+        "FASTAPI_ENV",
+        "DATABASE_URL",
+    ],
+);
+
+fn value_of(name: &str) -> &'static str {
+    match name {
+        "SMTP_TLS" | "SMTP_SSL" | "USERS_OPEN_REGISTRATION" => "true",
+        _ if name.ends_with("_PORT") => "5005",
+        _ if name.contains("PASSWORD") || name == "SECRET_KEY" => "hush-hush",
+        "BACKEND_CORS_ORIGINS" | "FRONTEND_HOST" | "SERVER_HOST" => "http://localhost:8080",
+        _ => "a.example",
+    }
+}
+
+#[test]
+fn every_name_of_the_stack_is_shown_with_what_became_of_it_and_where_it_stands() {
+    let sandbox = Sandbox::new();
+    let (used, ignored) = STACK;
+    for name in used.iter().chain(ignored) {
+        // One at a time: two names of one setting overrule each other.
+        std::fs::write(sandbox.path("one.env"), format!("{name}={}\n", value_of(name))).unwrap();
+        let list = sandbox.json(&["config", "list", "--env-file", "one.env"]);
+        let all = list["variables"].as_array().unwrap();
+        let row = all.iter().find(|row| row["name"] == *name);
+        let row = row.unwrap_or_else(|| panic!("{name} has no row"));
+        assert_eq!(row["used"], used.contains(name), "{row}");
+        assert!(row["file"].as_str().unwrap().ends_with("one.env"), "{row}");
+        if used.contains(name) {
+            let key = row["key"].as_str().unwrap_or_else(|| panic!("{name} sets nothing"));
+            let settings = list["settings"].as_array().unwrap();
+            let setting = settings.iter().find(|setting| setting["key"] == key).unwrap();
+            assert_eq!(setting["source"], ".env", "{setting}");
+            assert!(setting["from"].as_str().unwrap().contains(name), "{setting}");
+        } else {
+            let reason = row["reason"].as_str().unwrap();
+            assert!(!reason.contains("unknown"), "{name}: {reason}");
+        }
+        assert!(!list.to_string().contains("hush-hush"), "{name} is shown");
+    }
+}

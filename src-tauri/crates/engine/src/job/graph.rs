@@ -1,6 +1,6 @@
 //! Jobs that run after each other: chains, groups and chords, queued in one transaction.
 
-use super::check;
+use super::{check, route};
 use crate::{Engine, permit};
 use branchline_core::{Actor, Error, ErrorCode, NewJob, Result, new_uuid};
 use branchline_store::{Place, StoreResult, WriteTx};
@@ -74,6 +74,22 @@ impl GraphNode {
             Self::Job(new, on_failure) => {
                 check(new)?;
                 on_failure.iter().try_for_each(check)
+            }
+        }
+    }
+
+    fn each_job(&mut self, act: &mut impl FnMut(&mut NewJob)) {
+        match self {
+            Self::Job(new, on_failure) => {
+                act(new);
+                on_failure.iter_mut().for_each(act);
+            }
+            Self::Chain(nodes) | Self::Group(nodes) => {
+                nodes.iter_mut().for_each(|node| node.each_job(act));
+            }
+            Self::Chord(nodes, body) => {
+                nodes.iter_mut().for_each(|node| node.each_job(act));
+                body.each_job(act);
             }
         }
     }
@@ -158,6 +174,8 @@ impl Engine {
     /// The actor is no superuser; a job breaks a rule or exists already.
     pub async fn submit_graph(&self, actor: &Actor, mut graph: GraphNode) -> Result<QueuedGraph> {
         permit::require_superuser(actor)?;
+        let routes = self.job_routes();
+        graph.each_job(&mut |new| route(&routes, new));
         graph.check(0, &mut 0)?;
         graph.each(&mut |new| self.check_slots(new))?;
         let root = match graph.first() {

@@ -1,16 +1,20 @@
 //! Running jobs: the engine as the place where the dispatcher finds them.
 
 use super::builtin;
+use super::monitor::JobRetention;
 use super::training::TRAIN_TASK;
 use crate::Engine;
 use crate::credential::{Hash, random_secret, sha256};
 use crate::project::{JUPYTER_RUNTIME, JUPYTER_TASK};
+use crate::schedule::ReadJob;
 use branchline_core::event::EventKind;
 use branchline_core::job::JOB_TAG;
 use branchline_core::{
     Actor, AttemptEnd, Error, Job, Outcome, Result, RunId, RunStatus, Scope, User, new_uuid,
 };
-use branchline_jobs::{Claimed, JobLedger, Launch, Options, dispatch, policy};
+use branchline_jobs::{
+    Claimed, JobLedger, Launch, Options, ScheduleLedger, dispatch, keep_schedules, policy,
+};
 use branchline_store::{Class, JobRow, StoreResult, WriteTx};
 use serde_json::json;
 use std::collections::HashMap;
@@ -18,6 +22,8 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 /// What running jobs needs to know of the program around it.
 #[derive(Debug, Clone)]
@@ -30,6 +36,10 @@ pub struct JobsHost {
     pub log_bytes: u64,
     /// How long a process that was asked to end may take.
     pub grace: Duration,
+    /// How the job of a schedule is read.
+    pub read_job: ReadJob,
+    /// How many ended jobs are remembered.
+    pub retention: JobRetention,
 }
 
 /// What a job was asked with, in its folder.
@@ -52,6 +62,10 @@ const TRAINING: [(&str, &str); 3] = [
 ];
 /// Arguments that are longer are in their file only.
 const LONGEST_VARIABLE: usize = 32 * 1024;
+/// How often it is looked whether jobs are too old.
+const LOOK_BACK: Duration = Duration::from_secs(3600);
+/// How long ends of jobs are gathered before it is looked whether they are too many.
+const GATHER: Duration = Duration::from_secs(1);
 /// A job's credential outlives no job that anybody waits for.
 const TOKEN_MS: i64 = 30 * 24 * 3600 * 1000;
 /// Variables that a job gets from our own environment. What is not here may be a secret.
@@ -98,12 +112,26 @@ const PASSED_ON: [&str; 40] = [
     "PROGRAMDATA",
 ];
 
+/// The place where what keeps schedules finds them.
+struct FiringSchedules {
+    engine: Engine,
+    read_job: ReadJob,
+}
+
+impl ScheduleLedger for FiringSchedules {
+    async fn fire(&self) -> Result<Option<i64>> {
+        self.engine.fire_schedules(self.read_job).await
+    }
+}
+
 /// The place where the dispatcher finds jobs.
 #[derive(Clone)]
 pub(super) struct Ledger {
     pub(super) engine: Engine,
     pub(super) owner: Actor,
     host: Arc<JobsHost>,
+    /// Somebody looks whether jobs are too many.
+    job_ended: Arc<Notify>,
     /// Credentials of what runs, so that each is forgotten with its job.
     issued: Arc<Mutex<HashMap<String, Hash>>>,
 }
@@ -121,14 +149,59 @@ impl Engine {
             log_bytes: host.log_bytes,
             grace: host.grace,
         };
+        let (read_job, retention) = (host.read_job, host.retention);
+        let job_ended = Arc::new(Notify::new());
         let ledger = Ledger {
             engine: self.clone(),
             owner: self.owner_actor().await?,
             host: Arc::new(host),
             issued: Arc::default(),
+            job_ended: Arc::clone(&job_ended),
         };
-        dispatch(ledger, self.inner.jobs.clone(), options, stop).await;
+        let schedules = FiringSchedules { engine: self.clone(), read_job };
+        let ended = CancellationToken::new();
+        let controls = self.inner.jobs.clone();
+        let keeping = keep_schedules(schedules, controls.clone(), ended.cancelled());
+        let dispatching = async {
+            let _ended = ended.clone().drop_guard();
+            stop.await;
+        };
+        let forgetting = self.forget_while_running(retention, &job_ended, ended.cancelled());
+        tokio::join!(keeping, forgetting, dispatch(ledger, controls, options, dispatching));
         Ok(())
+    }
+
+    /// Forgets old jobs at the start, after some have ended, and once an hour, until `stop`.
+    async fn forget_while_running(
+        &self,
+        keep: JobRetention,
+        job_ended: &Notify,
+        stop: impl Future<Output = ()>,
+    ) {
+        tokio::pin!(stop);
+        loop {
+            let forgotten = async {
+                let owner = self.owner_actor().await?;
+                self.forget_old_jobs(&owner, keep).await
+            };
+            match forgotten.await {
+                Ok(0) => {}
+                Ok(jobs) => tracing::debug!(jobs, "forgot the oldest jobs"),
+                Err(error) => tracing::warn!(%error, "old jobs could not be forgotten"),
+            }
+            let next = async {
+                tokio::select! {
+                    () = job_ended.notified() => {}
+                    () = tokio::time::sleep(LOOK_BACK) => {}
+                }
+                // Those that end together are looked at together.
+                tokio::time::sleep(GATHER).await;
+            };
+            tokio::select! {
+                () = &mut stop => return,
+                () = next => {}
+            }
+        }
     }
 
     /// Does with jobs of other workers what they ask for; the one that calls owns the
@@ -406,6 +479,7 @@ impl JobLedger for Ledger {
         }
         drop(issued);
         self.engine.inner.jobs.ring();
+        self.job_ended.notify_one();
         Ok(())
     }
 }

@@ -5,16 +5,20 @@ mod builtin;
 mod graph;
 mod ledger;
 mod log;
+mod monitor;
 mod queue;
 mod training;
 
 use crate::experiment::{check_max_results, page};
 use crate::{Engine, permit};
 use branchline_core::event::EventKind;
+use branchline_core::job::{DEFAULT_QUEUE, JobRoute};
+use branchline_core::job_filter::JobTerm;
 use branchline_core::{
     Actor, Attempt, Error, Job, JobEvent, JobState, NewJob, Page, Result, Scope,
 };
 use branchline_store::{JobQuery, JobRow, Place, StoreResult, View};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use branchline_jobs::supervisor::if_asked as supervise_if_asked;
@@ -22,6 +26,7 @@ pub use graph::{GraphNode, QueuedGraph};
 pub use ledger::JobsHost;
 pub use log::LogPart;
 pub(crate) use log::next as next_event;
+pub use monitor::{JobHistory, JobRetention};
 pub use training::TrainRules;
 
 /// Jobs on a page at most.
@@ -42,10 +47,25 @@ pub struct JobSearch {
     pub root: Option<String>,
     /// Of this project, by its number.
     pub project: Option<i64>,
+    /// And all of these hold.
+    pub terms: Vec<JobTerm>,
     /// On a page.
     pub max_results: usize,
     /// Where the page starts.
     pub page_token: Option<String>,
+}
+
+impl JobSearch {
+    fn query(&self) -> JobQuery {
+        JobQuery {
+            states: self.states.iter().map(|state| state.as_str()).collect(),
+            queue: self.queue.clone(),
+            name: self.name.clone(),
+            root: self.root.clone(),
+            project: self.project,
+            terms: self.terms.clone(),
+        }
+    }
 }
 
 /// A job with what belongs to it.
@@ -63,6 +83,8 @@ pub struct JobDetail {
     pub children: Vec<String>,
     /// MLflow runs that it made, newest first.
     pub runs: Vec<String>,
+    /// The name of the schedule that queued it.
+    pub schedule: Option<String>,
 }
 
 /// A job that was asked for.
@@ -92,8 +114,16 @@ fn check_json(new: &NewJob) -> Result<()> {
     Ok(())
 }
 
+/// The queue of a job that names none: that of the first route that is about its task.
+pub(crate) fn route(routes: &[JobRoute], new: &mut NewJob) {
+    if new.options.queue.is_empty() {
+        let route = routes.iter().find(|route| route.is_of(&new.work.name));
+        new.options.queue = route.map_or(DEFAULT_QUEUE, |route| &route.queue).to_owned();
+    }
+}
+
 /// A job may be asked for.
-fn check(new: &NewJob) -> Result<()> {
+pub(crate) fn check(new: &NewJob) -> Result<()> {
     new.check()?;
     check_json(new)?;
     if new.work.command.is_empty() && !builtin::is_known(&new.work.name) {
@@ -121,6 +151,7 @@ fn detail(view: &View<'_>, found: JobRow) -> StoreResult<JobDetail> {
         attempts: view.attempts(found.row)?,
         events: view.job_events(found.row)?,
         runs: view.runs_of_job(&found.job)?,
+        schedule: view.schedule_of_job(&found.job.task_id)?,
         parents,
         children,
         job: found.job,
@@ -133,8 +164,9 @@ impl Engine {
     ///
     /// # Errors
     /// The actor is no superuser; a field breaks a rule; there is no such task.
-    pub async fn submit_job(&self, actor: &Actor, new: NewJob) -> Result<Queued> {
+    pub async fn submit_job(&self, actor: &Actor, mut new: NewJob) -> Result<Queued> {
         permit::require_superuser(actor)?;
+        self.route_job(&mut new);
         self.check_job(&new)?;
         let queued = self
             .durably(actor, move |tx, actor| {
@@ -194,17 +226,28 @@ impl Engine {
             return Err(Error::denied("The user doesn't have enough privileges."));
         }
         check_max_results(search.max_results, MAX_RESULTS)?;
-        let which = JobQuery {
-            states: search.states.iter().map(|state| state.as_str()).collect(),
-            queue: search.queue,
-            name: search.name,
-            root: search.root,
-            project: search.project,
-        };
+        let which = search.query();
         self.read(actor, move |view| {
             Ok(page(view.jobs(&which, search.max_results, search.page_token.as_deref())?))
         })
         .await
+    }
+
+    /// The newest jobs, at most `most`, each with its transitions.
+    ///
+    /// # Errors
+    /// The actor is no superuser.
+    pub async fn jobs_with_events(
+        &self,
+        actor: &Actor,
+        search: JobSearch,
+        most: usize,
+    ) -> Result<Vec<(Job, Vec<JobEvent>)>> {
+        if !actor.is_superuser {
+            return Err(Error::denied("The user doesn't have enough privileges."));
+        }
+        let which = search.query();
+        self.read(actor, move |view| view.jobs_with_events(&which, most)).await
     }
 
     /// Cancels a job: one that waits never starts, one that runs is ended. Again is fine.
@@ -282,6 +325,15 @@ impl Engine {
         .await
     }
 
+    /// Says which queue jobs go to that name none: that of the first route about their task.
+    pub fn set_job_routes(&self, routes: Vec<JobRoute>) {
+        *self.inner.job_routes.write().unwrap_or_else(PoisonError::into_inner) = routes.into();
+    }
+
+    pub(crate) fn job_routes(&self) -> Arc<[JobRoute]> {
+        Arc::clone(&self.inner.job_routes.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Names of the tasks that need no process.
     pub fn builtin_tasks(&self) -> &'static [&'static str] {
         &builtin::NAMES
@@ -291,6 +343,11 @@ impl Engine {
     pub(crate) fn check_job(&self, new: &NewJob) -> Result<()> {
         check(new)?;
         self.check_slots(new)
+    }
+
+    /// Gives a job that names no queue the one that the settings say.
+    pub(crate) fn route_job(&self, new: &mut NewJob) {
+        route(&self.job_routes(), new);
     }
 
     /// There may be something to run.

@@ -1,16 +1,17 @@
 //! Queues, rates and numbers.
 
 use crate::{Engine, permit};
+use branchline_core::event::Cursor;
 use branchline_core::job::check_queue_name;
 use branchline_core::{Actor, Error, Queue, Result};
-use branchline_store::JobStats;
+use branchline_store::{JobStats, Tallied};
 
 /// Jobs of a queue that run at a time at most.
 const MOST: u32 = 256;
 /// Jobs of a queue that are listed, or purged in one transaction.
 const LISTED: usize = 1000;
 
-fn may_look(actor: &Actor) -> Result<()> {
+pub(super) fn may_look(actor: &Actor) -> Result<()> {
     if actor.is_superuser {
         return Ok(());
     }
@@ -18,13 +19,21 @@ fn may_look(actor: &Actor) -> Result<()> {
 }
 
 impl Engine {
-    /// The queues with what is in them.
+    /// The queues with what is in them. While the disk is full all of them stand still, and
+    /// say so.
     ///
     /// # Errors
     /// The actor is no superuser.
     pub async fn queues(&self, actor: &Actor) -> Result<Vec<Queue>> {
         may_look(actor)?;
-        self.read(actor, |view| view.queues()).await
+        let mut queues = self.read(actor, |view| view.queues()).await?;
+        if let Some(why) = self.inner.jobs.trouble() {
+            for queue in &mut queues {
+                queue.paused = true;
+                queue.reason = Some(why.clone());
+            }
+        }
+        Ok(queues)
     }
 
     /// Changes how many jobs of a queue run at a time, or whether any is taken from it; a
@@ -121,6 +130,16 @@ impl Engine {
     pub async fn job_rates(&self, actor: &Actor) -> Result<Vec<(String, i64)>> {
         may_look(actor)?;
         self.read(actor, |view| view.job_rates()).await
+    }
+
+    /// What happened to jobs after a place in the change log, and where to go on.
+    ///
+    /// # Errors
+    /// The actor is no superuser.
+    pub async fn tally_jobs(&self, actor: &Actor, after: Cursor) -> Result<Tallied> {
+        may_look(actor)?;
+        let epoch = self.inner.store.identity().epoch;
+        self.read(actor, move |view| view.tally_jobs(after, epoch)).await
     }
 
     /// Numbers of jobs.

@@ -95,7 +95,8 @@ impl Engine {
             let mut arguments = new.arguments.clone();
             arguments.extend(point);
             let options = new.options.clone();
-            let job = NewJob { task_id: None, work: template.fill(arguments)?, options };
+            let mut job = NewJob { task_id: None, work: template.fill(arguments)?, options };
+            self.route_job(&mut job);
             self.check_job(&job)?;
             jobs.push(job);
         }

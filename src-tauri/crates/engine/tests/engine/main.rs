@@ -6,6 +6,7 @@ mod live;
 mod metrics;
 mod registry;
 mod runs;
+mod schedules;
 mod support;
 mod traces;
 mod trash;

@@ -7,8 +7,9 @@ mod connect;
 mod database;
 mod document;
 mod experiments;
-mod extract;
+pub(crate) mod extract;
 mod filter;
+mod job_monitor;
 pub(crate) mod jobs;
 mod logged_models;
 mod logs;
@@ -19,8 +20,10 @@ pub(crate) mod monitor;
 mod notebooks;
 mod preferences;
 mod projects;
+mod prometheus;
 mod queues;
 mod runs;
+mod schedules;
 mod search;
 pub(crate) mod server;
 mod session;
@@ -62,10 +65,12 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(traces::routes())
         .merge(trash::routes())
         .merge(jobs::routes())
+        .merge(job_monitor::routes())
         .merge(queues::routes())
         .merge(projects::routes())
         .merge(sweeps::routes())
         .merge(notebooks::routes())
+        .merge(schedules::routes())
         .merge(filter::routes())
         .merge(database::routes())
         .merge(logs::routes())

@@ -243,6 +243,21 @@ settings! {
     ml_python: Option<String> = "",
         "ml.python", "BRANCHLINE_ML_PYTHON", "", [];
 
+    /// Which queue jobs go to that name none, by task: `train.*=gpu, app.worker.*=slow`.
+    /// The first that matches; `*` stands for anything. Else they go to `main-queue`.
+    jobs_routes: Vec<String> = "",
+        "jobs.routes", "BRANCHLINE_JOBS_ROUTES", "", [];
+
+    /// Ended jobs that are remembered; the oldest go with their logs when there are more.
+    /// Jobs of a chain, group or chord stay until all of it has ended.
+    jobs_keep_count: usize = "10000",
+        "jobs.keep_count", "BRANCHLINE_JOBS_KEEP_COUNT", "", [];
+
+    /// Days after which an ended job is forgotten, with its log.
+    /// 0: never, as long as there are not more than `jobs.keep_count`.
+    jobs_keep_days: u16 = "0",
+        "jobs.keep_days", "BRANCHLINE_JOBS_KEEP_DAYS", "", [];
+
     /// How much is logged: error, warn, info, debug or trace.
     log_level: tracing::Level = "info",
         "log.level", "BRANCHLINE_LOG_LEVEL", "--log-level", [];
@@ -301,7 +316,7 @@ settings! {
     smtp_user: Option<String> = "",
         "mail.smtp_user", "BRANCHLINE_SMTP_USER", "", ["SMTP_USER"];
 
-    /// Password to it.
+    /// Password to it; `branchline mail password` keeps it in the system's keyring instead.
     smtp_password: Secret = "",
         "mail.smtp_password", "BRANCHLINE_SMTP_PASSWORD", "", ["SMTP_PASSWORD"], secret;
 

@@ -69,6 +69,8 @@ pub(super) enum Changed {
     Traces { trace_ids: Vec<String> },
     /// These registered models; those deleted are not named.
     Models { names: Vec<String> },
+    /// These schedules.
+    Schedules { schedule_ids: Vec<String> },
 }
 
 /// A job and what it came to.

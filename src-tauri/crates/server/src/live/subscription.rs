@@ -158,6 +158,12 @@ impl Subscription {
                     _ => None,
                 }),
             }),
+            Topic::Schedules => Told::Changed(Changed::Schedules {
+                schedule_ids: named(changes, |change| match change {
+                    Change::Schedule(id) => Some(id),
+                    _ => None,
+                }),
+            }),
             Topic::Jobs | Topic::JobLog(_) => {
                 Told::Jobs { jobs: changes.into_iter().filter_map(job_state).collect() }
             }
@@ -215,7 +221,9 @@ fn is_about(topic: &Topic, kind: &EventKind) -> bool {
         (Topic::Run(id), EventKind::Run(run, _) | EventKind::Metrics(run, _)) => id == run,
         (Topic::RunMetrics(id), EventKind::Metrics(run, _)) => id == run,
         (Topic::Traces(id), EventKind::Trace(_, of)) => id == of,
-        (Topic::Models, EventKind::RegisteredModel(_)) | (Topic::Jobs, EventKind::Job(_)) => true,
+        (Topic::Models, EventKind::RegisteredModel(_))
+        | (Topic::Jobs, EventKind::Job(_))
+        | (Topic::Schedules, EventKind::Schedule(_)) => true,
         (Topic::JobLog(id), EventKind::Job(job)) => id == job,
         _ => false,
     }
@@ -232,6 +240,7 @@ pub(super) fn parse_topic(text: &str) -> Result<Topic> {
         ["run", id, "metrics"] => Ok(Topic::RunMetrics(RunId::new(*id))),
         ["models"] => Ok(Topic::Models),
         ["jobs"] => Ok(Topic::Jobs),
+        ["schedules"] => Ok(Topic::Schedules),
         ["job", id, "log"] => Ok(Topic::JobLog((*id).to_owned())),
         _ => Err(Error::invalid(format!("There is no topic '{text}'."))),
     }
@@ -251,6 +260,7 @@ mod tests {
         assert_eq!(parse_topic("run/a/metrics").unwrap(), Topic::RunMetrics(RunId::new("a")));
         assert_eq!(parse_topic("experiment/7/traces").unwrap(), Topic::Traces(ExperimentId(7)));
         assert_eq!(parse_topic("jobs").unwrap(), Topic::Jobs);
+        assert_eq!(parse_topic("schedules").unwrap(), Topic::Schedules);
         assert_eq!(parse_topic("job/a/log").unwrap(), Topic::JobLog("a".into()));
         for odd in ["", "run", "experiment/x", "run/a/points", "models/a"] {
             assert!(parse_topic(odd).is_err(), "{odd} is no topic");

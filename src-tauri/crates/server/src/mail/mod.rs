@@ -122,7 +122,10 @@ async fn post(state: &AppState, mail: NewMail) -> Result<()> {
     if !rules.is_on() {
         return Ok(());
     }
-    let outcome = send(rules, &kept).await;
+    let outcome = match password(state).await {
+        Ok(password) => send(rules, password, &kept).await,
+        Err(error) => Err(error.to_string()),
+    };
     state.engine.settle_mail(kept.id, outcome.as_ref().err().cloned()).await?;
     outcome.map_err(|words| {
         Error::new(
@@ -133,8 +136,17 @@ async fn post(state: &AppState, mail: NewMail) -> Result<()> {
     })
 }
 
+/// The password to the mail server: from the settings, or else the one that was kept for it.
+async fn password(state: &AppState) -> Result<String> {
+    let given = state.options.mail.password.expose();
+    if !given.is_empty() || state.options.mail.user.is_none() {
+        return Ok(given.to_owned());
+    }
+    Ok(state.engine.mail_password().await?.unwrap_or_default())
+}
+
 /// Gives a mail to the server; the error is what it, or the way to it, said.
-async fn send(rules: &MailRules, kept: &Mail) -> Result<(), String> {
+async fn send(rules: &MailRules, password: String, kept: &Mail) -> Result<(), String> {
     let words = |error: &dyn std::error::Error| {
         let mut text = error.to_string();
         let mut source = error.source();
@@ -171,7 +183,6 @@ async fn send(rules: &MailRules, kept: &Mail) -> Result<(), String> {
         .tls(tls)
         .timeout(Some(TIMEOUT));
     if let Some(user) = &rules.user {
-        let password = rules.password.expose().to_owned();
         transport = transport.credentials(Credentials::new(user.clone(), password));
     }
     transport.build().send(message).await.map(drop).map_err(|e| words(&e))

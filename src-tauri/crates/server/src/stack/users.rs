@@ -59,7 +59,8 @@ const UNKNOWN: &str = "The user with this username does not exist in the system"
 
 fn taken(error: branchline_core::Error, words: &str) -> StackError {
     match error.code {
-        ErrorCode::ResourceAlreadyExists => StackError::bad(words),
+        // The stack's status and words; the code tells our own programs what it is.
+        ErrorCode::ResourceAlreadyExists => branchline_core::Error::already_exists(words).into(),
         _ => error.into(),
     }
 }

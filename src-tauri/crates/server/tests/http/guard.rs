@@ -12,7 +12,7 @@ const METHODS: [Method; 6] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Every route of the real router, own and MLflow's: axum tells them only when debugging.
-fn routes(router: &Router) -> Vec<String> {
+pub(crate) fn routes(router: &Router) -> Vec<String> {
     let text = format!("{router:?}");
     let mut found: Vec<String> = text
         .split("RouteId(")

@@ -7,6 +7,7 @@ mod artifacts;
 mod guard;
 mod live;
 mod openapi;
+mod rules;
 mod session;
 mod stopping;
 mod traces;

@@ -61,7 +61,8 @@ pub(crate) fn options(how: How) -> Map<String, Value> {
     given.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-pub(super) async fn run(backend: &Backend, args: Submit, output: &Output) -> Result<(), Failure> {
+/// The job that the arguments ask for.
+pub(crate) fn body(args: Submit) -> Result<Map<String, Value>, Failure> {
     let mut body = Map::new();
     if args.task.is_none() {
         surroundings(&args, &mut body)?;
@@ -74,6 +75,11 @@ pub(super) async fn run(backend: &Backend, args: Submit, output: &Output) -> Res
     let given = given.into_iter().filter(|(_, value)| !value.is_null());
     body.extend(given.map(|(name, value)| (name.to_owned(), value)));
     body.extend(options(args.how));
+    Ok(body)
+}
+
+pub(super) async fn run(backend: &Backend, args: Submit, output: &Output) -> Result<(), Failure> {
+    let body = body(args)?;
     let job = backend.call("POST", &["jobs"], &[], Some(&Value::Object(body))).await?;
     output.data(&job, |job| format!("{}\n", job["task_id"].as_str().unwrap_or_default()))?;
     if matches!(backend, Backend::Owner(_)) {

@@ -78,7 +78,7 @@ fn info() -> Info {
 }
 
 /// In the order in which to show them.
-const TAGS: [(&str, &str); 21] = [
+const TAGS: [(&str, &str); 22] = [
     ("login", "Signing in as the stack's clients do, and recovering a password."),
     ("session", "Signing in as the window does."),
     ("account", "The caller: profile, password, sessions, tokens, preferences."),
@@ -95,6 +95,7 @@ const TAGS: [(&str, &str); 21] = [
     ("search", "Finding by words, and checking a filter."),
     ("jobs", "Jobs, queues and rates."),
     ("projects", "Folders with code: what they offer to run, sweeps, notebooks."),
+    ("schedules", "When jobs are queued by themselves."),
     ("trash", "What was deleted and can be restored."),
     ("mail", "The outbox."),
     ("utils", "Trying things out."),

@@ -26,7 +26,7 @@ enum Expires {
 pub(in crate::api) struct OptionsBody {
     /// Queuing the same id again answers the job that is there.
     task_id: Option<String>,
-    /// `main-queue` when absent.
+    /// When absent the one that `jobs.routes` says, or `main-queue`.
     queue: Option<String>,
     /// 0 to 9; the highest first.
     #[serde(default)]
@@ -125,7 +125,7 @@ impl OptionsBody {
             jitter: self.retry_jitter.unwrap_or(usual.jitter),
         };
         let options = JobOptions {
-            queue: self.queue.unwrap_or_else(|| JobOptions::default().queue),
+            queue: self.queue.unwrap_or_default(),
             priority: self.priority,
             eta,
             expires_at,
@@ -174,7 +174,8 @@ impl SubmitJob {
 }
 
 /// A part of a graph: a job, or parts that run one after the other (`chain`), at once
-/// (`group`), or at once with one after all of them (`chord` and `body`).
+/// (`group`), or at once with one after all of them (`chord` and `body`); or a job many times
+/// with other arguments (`map`, `starmap`, and chunks as `map` with a `size`), at once.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[schema(example = json!({"chain": [{"job": {"task": "app.worker.run_task", "args": ["one"]}}, {"job": {"task": "app.worker.run_task", "args": ["two"]}}]}))]
@@ -193,12 +194,32 @@ pub(in crate::api) enum GraphBody {
         #[schema(no_recursion)]
         body: Box<GraphBody>,
     },
+    /// A job for each of the lists, which come behind its own arguments.
+    Starmap { starmap: Box<SubmitJob>, over: Vec<Vec<Value>> },
+    /// A job for each of the values, which comes behind its own arguments; with `size` a job
+    /// for each so many values, as one list.
+    Map { map: Box<SubmitJob>, over: Vec<Value>, size: Option<usize> },
     Job {
         job: Box<SubmitJob>,
         /// Run if the job fails.
         #[serde(default)]
         link_error: Vec<SubmitJob>,
     },
+}
+
+/// A group of the same job with each of the lists behind its own arguments.
+fn each(job: SubmitJob, over: Vec<Vec<Value>>, now: i64) -> Result<GraphNode> {
+    if job.options.task_id.is_some() {
+        return Err(Error::invalid("A job that is queued many times has no 'task_id'."));
+    }
+    let own = job.args.clone();
+    let first = job.read(now)?;
+    let nodes = over.into_iter().map(|more| {
+        let mut one = first.clone();
+        one.work.args = Value::Array(own.iter().cloned().chain(more).collect()).to_string();
+        GraphNode::Job(Box::new(one), Vec::new())
+    });
+    Ok(GraphNode::Group(nodes.collect()))
 }
 
 impl GraphBody {
@@ -208,6 +229,7 @@ impl GraphBody {
             Self::Chain { chain } => any(chain),
             Self::Group { group } => any(group),
             Self::Chord { chord, body } => any(chord) || body.has_command(),
+            Self::Map { map: job, .. } | Self::Starmap { starmap: job, .. } => job.is_command(),
             Self::Job { job, link_error } => {
                 job.is_command() || link_error.iter().any(SubmitJob::is_command)
             }
@@ -222,6 +244,17 @@ impl GraphBody {
             Self::Chain { chain } => GraphNode::Chain(all(chain)?),
             Self::Group { group } => GraphNode::Group(all(group)?),
             Self::Chord { chord, body } => GraphNode::Chord(all(chord)?, Box::new(body.read(now)?)),
+            Self::Starmap { starmap, over } => each(*starmap, over, now)?,
+            Self::Map { map, over, size: None } => {
+                each(*map, over.into_iter().map(|value| vec![value]).collect(), now)?
+            }
+            Self::Map { size: Some(0), .. } => {
+                return Err(Error::invalid("'size' is one or more."));
+            }
+            Self::Map { map, over, size: Some(size) } => {
+                let chunks = over.chunks(size).map(|chunk| vec![Value::Array(chunk.to_vec())]);
+                each(*map, chunks.collect(), now)?
+            }
             Self::Job { job, link_error } => {
                 let on_failure = link_error.into_iter().map(|job| job.read(now));
                 GraphNode::Job(Box::new(job.read(now)?), on_failure.collect::<Result<_>>()?)
@@ -430,6 +463,8 @@ pub(in crate::api) struct DetailBody {
     parents: Vec<String>,
     /// MLflow runs that it made, newest first.
     runs: Vec<String>,
+    /// The name of the schedule that queued it.
+    schedule: Option<String>,
 }
 
 impl From<JobDetail> for DetailBody {
@@ -442,6 +477,7 @@ impl From<JobDetail> for DetailBody {
             events: detail.events.into_iter().map(Into::into).collect(),
             parents: detail.parents,
             runs: detail.runs,
+            schedule: detail.schedule,
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
-use body::{DetailBody, GraphBody, StatsBody, SubmitJob};
-pub(in crate::api) use body::{JobBody, OptionsBody};
-use branchline_core::{Clock, Error, JobState, Result, SystemClock};
+use body::{DetailBody, GraphBody, StatsBody};
+pub(in crate::api) use body::{JobBody, OptionsBody, SubmitJob};
+use branchline_core::{Clock, Error, JobState, NewJob, Result, SystemClock, job_filter};
 use branchline_engine::JobSearch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -47,6 +47,13 @@ pub(crate) fn check_command(state: &AppState, is_command: bool) -> Result<()> {
         .hint("Set jobs.allow_remote_submit if that is what you want."));
     }
     Ok(())
+}
+
+/// Reads a job that was kept as it was asked for.
+pub(crate) fn read_job(text: &str, now: i64) -> Result<NewJob> {
+    let body: SubmitJob = serde_json::from_str(text)
+        .map_err(|cause| Error::invalid(format!("The job is not one: {cause}.")))?;
+    body.read(now)
 }
 
 fn wait(seconds: Option<f64>) -> Result<Duration> {
@@ -131,6 +138,9 @@ struct ListJobs {
     root: Option<String>,
     /// Only jobs of this project, by its number.
     project: Option<i64>,
+    /// Only jobs with these words in name, command or id; `state:`, `name:`, `args:`, `kwargs:`,
+    /// `result:`, `queue:` and `id:` say where a word has to be.
+    filter: Option<String>,
     /// Jobs on a page, 100 when absent.
     max_results: Option<usize>,
     /// Where the page starts.
@@ -170,6 +180,7 @@ async fn list_jobs(
         name: query.task,
         root: query.root,
         project: query.project,
+        terms: job_filter::parse(query.filter.as_deref().unwrap_or_default())?,
         max_results: page_size(query.max_results, PAGE, MOST_ON_PAGE)?,
         page_token: query.page_token,
     };

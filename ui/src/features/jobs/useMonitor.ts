@@ -1,0 +1,44 @@
+import { keepPreviousData, useQuery } from '@tanstack/vue-query'
+import { useThrottleFn } from '@vueuse/core'
+import { computed, reactive } from 'vue'
+import * as api from '@/api/calls'
+import { keys } from '@/api/keys'
+import { queryClient } from '@/api/query'
+import { useTopics } from '@/live'
+
+const REFRESH_MS = 500
+/** Time goes on also when nothing happens. */
+const STEP_MS = 60_000
+
+/** Numbers of jobs, what they came to over time, the queues and the rates; kept fresh by the socket. */
+export function useMonitor(minutes: () => number) {
+  const key = [...keys.jobs, 'monitor']
+  const stats = useQuery({ queryKey: [...key, 'stats'], queryFn: api.jobStats })
+  const history = useQuery({
+    queryKey: computed(() => [...key, 'history', minutes()]),
+    queryFn: () => api.jobHistory(minutes()),
+    placeholderData: keepPreviousData,
+    refetchInterval: STEP_MS,
+  })
+  const queues = useQuery({ queryKey: [...keys.jobs, 'queues'], queryFn: api.queues })
+  const rates = useQuery({ queryKey: [...key, 'rates'], queryFn: api.jobRates })
+  const refresh = useThrottleFn(
+    () => void queryClient.invalidateQueries({ queryKey: keys.jobs }),
+    REFRESH_MS,
+    true,
+  )
+  useTopics(['jobs'], { onMessage: () => void refresh(), onResync: () => void refresh() })
+  const tiles = computed(() => {
+    const states = stats.data.value?.states ?? {}
+    const of = (...names: string[]) => names.reduce((sum, name) => sum + (states[name] ?? 0), 0)
+    return [
+      { id: 'active', label: 'Active', count: of('RECEIVED', 'STARTED') },
+      { id: 'processed', label: 'Processed', count: of('SUCCESS', 'FAILURE', 'REVOKED') },
+      { id: 'failed', label: 'Failed', count: of('FAILURE') },
+      { id: 'succeeded', label: 'Succeeded', count: of('SUCCESS') },
+      { id: 'retried', label: 'Retried', count: stats.data.value?.retried ?? 0 },
+    ]
+  })
+  return reactive({ stats, history, queues, rates, tiles })
+}
+export type Monitor = ReturnType<typeof useMonitor>

@@ -739,9 +739,7 @@ CREATE TABLE job (
     ended_at     INTEGER,
     created_by   INTEGER REFERENCES user (id) ON DELETE SET NULL,
     rev          INTEGER NOT NULL DEFAULT 0
-) STRICT;
-
-CREATE INDEX job_ready ON job (queue_id, rank, id) WHERE lane = 2;
+, project_id INTEGER REFERENCES project (id) ON DELETE SET NULL, gpus INTEGER NOT NULL DEFAULT 0, memory_limit INTEGER) STRICT;
 
 CREATE INDEX job_held ON job (due_at) WHERE lane = 1;
 
@@ -768,7 +766,7 @@ CREATE TABLE attempt (
     exit_code   INTEGER,
     signal      INTEGER,
     cpu_ms      INTEGER,
-    peak_bytes  INTEGER,
+    peak_bytes  INTEGER, gpu_slots TEXT,
     PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -795,6 +793,42 @@ CREATE TABLE job_rate (
     next_at     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE project (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid         TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL UNIQUE,
+    -- Its folder, absolute.
+    path        TEXT NOT NULL UNIQUE,
+    -- The Python that was chosen; found in the folder when absent.
+    interpreter TEXT,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    created_by  INTEGER REFERENCES user (id) ON DELETE SET NULL
+) STRICT;
+
+CREATE TABLE sweep (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Its jobs carry it as their root.
+    root_id    TEXT NOT NULL UNIQUE,
+    project_id INTEGER REFERENCES project (id) ON DELETE SET NULL,
+    task       TEXT NOT NULL,
+    method     TEXT NOT NULL CHECK (method IN ('grid', 'random')),
+    -- JSON: what is varied over, as it was asked for.
+    space      TEXT NOT NULL,
+    -- Sorted by this metric of its runs, or member of its results.
+    metric     TEXT,
+    goal       TEXT NOT NULL CHECK (goal IN ('max', 'min')),
+    created_at INTEGER NOT NULL,
+    created_by INTEGER REFERENCES user (id) ON DELETE SET NULL
+) STRICT;
+
+CREATE INDEX sweep_by_project ON sweep (project_id) WHERE project_id IS NOT NULL;
+
+CREATE INDEX job_by_project ON job (project_id) WHERE project_id IS NOT NULL;
+
+CREATE INDEX job_on_gpu ON job (id) WHERE lane = 3 AND gpus > 0;
+
+CREATE INDEX job_ready ON job (queue_id, gpus, rank, id) WHERE lane = 2;
 CREATE TABLE role (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     workspace_id INTEGER NOT NULL REFERENCES workspace (id),

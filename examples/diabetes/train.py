@@ -33,7 +33,7 @@ from sklearn.model_selection import train_test_split  # noqa: E402
 TARGET = "progression"
 
 
-def arguments() -> argparse.Namespace:
+def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("positional", nargs="*", type=float, metavar="ALPHA L1_RATIO")
     parser.add_argument("--alpha", type=float, help="strength of the penalty (default 0.05)")
@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--delay", type=float, default=0.0, metavar="SECONDS", help="pause after each point, to watch it grow")
     parser.add_argument("--register", metavar="NAME", help="register the model under this name")
     parser.add_argument("--alias", help="let this alias point at the new version")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     if len(given.positional) > 2:
         parser.error("at most two numbers: alpha and l1_ratio")
     if given.alias and not given.register:
@@ -151,8 +151,8 @@ def log_model(model: ElasticNet, train: pd.DataFrame, options: argparse.Namespac
         client.set_registered_model_alias(options.register, options.alias, newest.version)
 
 
-def main() -> None:
-    options = arguments()
+def train_and_log(options: argparse.Namespace) -> str:
+    """Trains with what was asked for; answers the id of the run."""
     data, train, test = split()
     with mlflow.start_run() as run:
         mlflow.log_params({"alpha": options.alpha, "l1_ratio": options.l1_ratio})
@@ -170,7 +170,11 @@ def main() -> None:
         })
         log_files(data, options.l1_ratio)
         log_model(model, train, options)
-    print(run.info.run_id)
+    return run.info.run_id
+
+
+def main() -> None:
+    print(train_and_log(arguments()))
 
 
 if __name__ == "__main__":

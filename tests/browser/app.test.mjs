@@ -1,10 +1,12 @@
 // What a person does in the UI, in a real browser against the real server.
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { startBrowser, startServer, until } from './harness.mjs'
 
-let server, browser, context, page
+let server, browser, context, page, folder
 const complaints = []
 const id = (name) => `[data-testid="${name}"]`
 
@@ -21,6 +23,7 @@ before(async () => {
 after(async () => {
   await browser?.close()
   await server?.stop()
+  if (folder) await rm(folder, { recursive: true, force: true })
 })
 
 const open = (route) => page.goto(`${server.url}/#${route}`)
@@ -335,6 +338,77 @@ test('a job is queued, its log grows while one looks, and it is cancelled and ru
   await until(() => page.locator(id('job-row')).count(), 0, 'it is gone')
 })
 
+test('a folder becomes a project: functions are forms that say what is wrong, and run', async () => {
+  folder = await mkdtemp(join(tmpdir(), 'branchline-project-'))
+  await writeFile(join(folder, 'tasks.py'), 'def add(a: float, b: int = 2) -> float:\n    """Adds two numbers."""\n    return a + b\n')
+  const notebook = {
+    cells: [
+      { cell_type: 'markdown', metadata: {}, source: '# A *title*' },
+      { cell_type: 'code', metadata: { tags: ['parameters'] }, execution_count: 1, source: 'a = 1', outputs: [{ output_type: 'stream', name: 'stdout', text: 'seen' }, { output_type: 'execute_result', data: { 'text/html': '<table><tr><td>7</td></tr></table><script>document.title = "ran"</script>' } }] },
+    ],
+    metadata: {},
+    nbformat: 4,
+    nbformat_minor: 5,
+  }
+  await writeFile(join(folder, 'a.ipynb'), JSON.stringify(notebook))
+  await open('/projects')
+  await page.click(id('project-new'))
+  await page.fill(id('project-path'), '/no/such/folder')
+  await page.click(id('project-save'))
+  await page.getByText("There is no folder '/no/such/folder'.").waitFor()
+  complaints.length = 0 // What was refused is told on the console.
+  await page.fill(id('project-path'), folder)
+  await page.click(id('project-save'))
+  await page.waitForSelector(`${id('offer')}[data-offer="task:tasks.add"][aria-current="true"]`)
+  await page.getByText('Adds two numbers.', { exact: true }).last().waitFor()
+  await page.click(id('task-run'))
+  await until(() => page.textContent(`${id('param-a')} .field-error`), 'It has to be given.', 'the field says it')
+  await page.fill(`${id('param-a')} input`, '1.5')
+  await page.click(id('task-run'))
+  const job = page.locator(id('job-detail'))
+  await until(() => job.getAttribute('data-status'), 'SUCCESS', 'it ran')
+  await until(() => page.textContent('.result').then((text) => text.includes('3.5')), true, 'its result')
+})
+
+test('a sweep compares its jobs, the best first', async () => {
+  await open('/projects')
+  await page.waitForSelector(id('task-form'))
+  // By another address of the same project, without loading the page anew.
+  await open('/projects/1')
+  await page.waitForURL('**/projects/1')
+  await page.click(id('sweep-new'))
+  await page.fill(id('sweep-a'), '1, 3, 2')
+  await until(() => page.textContent(id('sweep-count')), '3 jobs', 'counted')
+  await page.click(id('sweep-save'))
+  await until(() => page.textContent(id('sweep-progress')).then((text) => text.includes('3 of 3 done')), true, 'all done')
+  await until(() => page.locator(`${id('sweep-row')} td.best`).first().innerText().then((text) => text.split(/\s/)[0]), '5', 'the greatest')
+})
+
+test('a notebook is read, and what it brings along runs nowhere', async () => {
+  await open('/projects?show=notebook:a.ipynb')
+  const view = page.locator(id('notebook-view'))
+  await until(() => view.locator('h1').textContent(), 'A title', 'Markdown')
+  assert.match(await view.innerText(), /seen/)
+  const frame = view.locator('iframe')
+  assert.equal(await frame.getAttribute('sandbox'), '')
+  const inside = await frame.getAttribute('srcdoc')
+  assert.ok(inside.includes('<td>7</td>') && !inside.includes('script'))
+  await page.click(id('notebook-run'))
+  await page.fill(id('notebook-parameters'), 'odd')
+  await page.click(id('notebook-save'))
+  await page.getByText('Line 1 is not name = value.').waitFor()
+  await page.keyboard.press('Escape')
+})
+
+test('a mistake in a file is shown with its line, and goes with it', async () => {
+  await writeFile(join(folder, 'tasks.py'), 'def add(a: float) -> float: return a\n\ndef broken(:\n')
+  await open('/projects')
+  await page.click(id('project-scan'))
+  await until(() => page.textContent(id('project-problem')).then((text) => text.includes('tasks.py:3')), true, 'the line')
+  await writeFile(join(folder, 'tasks.py'), 'def add(a: float) -> float: return a\n')
+  await page.click(id('project-scan'))
+  await page.waitForSelector(id('task-form'))
+  await until(() => page.locator(id('project-problem')).count(), 0, 'gone')
 test('a schedule shows its next times while one types, runs now, is switched off and deleted', async () => {
   await open('/jobs/schedules')
   await page.click(id('schedule-new'))
@@ -530,7 +604,7 @@ test('pages pass WCAG AA in both themes', async () => {
   })
   const experiment = await server.api.experiment('looked-at')
   const trace = await server.api.trace(experiment, 'why?')
-  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', '/jobs', '/jobs/schedules?schedule=looked-at', '/jobs/monitor', `/experiments/${experiment}/traces?trace=${trace}`]
+  const routes = ['/', '/experiments', '/runs', '/trash', '/models', '/models/diabetes', '/settings', '/settings/people', '/settings/mail', '/items', '/jobs', '/jobs/schedules?schedule=looked-at', '/jobs/monitor', '/projects', '/projects?show=notebook:a.ipynb', `/experiments/${experiment}/traces?trace=${trace}`]
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme })
     for (const route of routes) {

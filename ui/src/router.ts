@@ -87,6 +87,12 @@ export const router = createRouter({
       meta: { title: 'Jobs' },
     },
     {
+      path: '/projects/:projectId?',
+      name: 'projects',
+      component: () => import('./features/projects/ProjectsPage.vue'),
+      meta: { title: 'Projects' },
+    },
+    {
       path: '/jobs/monitor',
       name: 'monitor',
       component: () => import('./features/jobs/MonitorPage.vue'),
@@ -97,6 +103,8 @@ export const router = createRouter({
       name: 'schedules',
       component: () => import('./features/schedules/SchedulesPage.vue'),
       meta: { title: 'Schedules' },
+    },
+    {
       path: '/activity',
       name: 'activity',
       component: () => import('./features/activity/ActivityPage.vue'),

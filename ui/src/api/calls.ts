@@ -1,6 +1,7 @@
 /** One function per operation of the API, in domain words. */
 import { client, unwrap } from './client'
 import type {
+  AddProject,
   ExperimentPatch,
   ItemDraft,
   ItemPatch,
@@ -9,12 +10,15 @@ import type {
   NewJob,
   NewSchedule,
   NewToken,
+  PatchProject,
   PersonPatch,
   RegistryPatch,
+  RunOfProject,
   RunPatch,
   RunSearch,
   SchedulePatch,
   SeriesQuery,
+  SubmitSweep,
   TraceSearch,
   TrashKind,
   TrashRef,
@@ -92,6 +96,7 @@ export const purgeQueue = (name: string) =>
 export const jobs = (query: {
   state?: string[]
   filter?: string
+  project?: number
   max_results?: number
   page_token?: string
 }) => unwrap(client.GET('/api/v1/jobs', { params: { query } }))
@@ -218,3 +223,55 @@ export const backupDatabase = (path: string) =>
   unwrap(client.POST('/api/v1/db/backup', { body: { path } }))
 export const checkDatabase = () => unwrap(client.GET('/api/v1/db/check'))
 export const databaseStatus = () => unwrap(client.GET('/api/v1/db/status'))
+
+const ofProject = (id: number) => by(String(id))
+export const projects = () => unwrap(client.GET('/api/v1/projects'))
+export const project = (id: number) => unwrap(client.GET('/api/v1/projects/{id}', ofProject(id)))
+export const addProject = (body: AddProject) => unwrap(client.POST('/api/v1/projects', { body }))
+export const patchProject = (id: number, body: PatchProject) =>
+  unwrap(client.PATCH('/api/v1/projects/{id}', { ...ofProject(id), body }))
+export const removeProject = (id: number) =>
+  unwrap(client.DELETE('/api/v1/projects/{id}', ofProject(id)))
+export const scanProject = (id: number) =>
+  unwrap(client.POST('/api/v1/projects/{id}/scan', ofProject(id)))
+export const runTask = (id: number, name: string, body: RunOfProject) =>
+  unwrap(
+    client.POST('/api/v1/projects/{id}/tasks/{name}', {
+      params: { path: { id: String(id), name } },
+      body,
+    }),
+  )
+export const runEntryPoint = (id: number, name: string, body: RunOfProject) =>
+  unwrap(
+    client.POST('/api/v1/projects/{id}/entry-points/{name}', {
+      params: { path: { id: String(id), name } },
+      body,
+    }),
+  )
+export const sweeps = (project: string) =>
+  unwrap(client.GET('/api/v1/sweeps', { params: { query: { project } } }))
+export const sweep = (id: string) => unwrap(client.GET('/api/v1/sweeps/{id}', by(id)))
+export const submitSweep = (id: number, body: SubmitSweep) =>
+  unwrap(client.POST('/api/v1/projects/{id}/sweeps', { ...ofProject(id), body }))
+export const stopSweep = (id: string) =>
+  unwrap(
+    client.POST('/api/v1/sweeps/{id}/stop', {
+      params: { path: { id }, query: { running: true } },
+    }),
+  )
+const ofNotebook = (id: number, path: string) => ({
+  params: { path: { id: String(id) }, query: { path } },
+})
+export const notebook = (id: number, path: string) =>
+  unwrap(client.GET('/api/v1/projects/{id}/notebook', ofNotebook(id, path)))
+export const runNotebook = (id: number, path: string, body: RunOfProject) =>
+  unwrap(client.POST('/api/v1/projects/{id}/notebook/run', { ...ofNotebook(id, path), body }))
+export const startNotebooks = (id: number, wait: number) =>
+  unwrap(
+    client.POST('/api/v1/projects/{id}/notebook-server', {
+      params: { path: { id: String(id) }, query: { wait } },
+    }),
+  )
+export const notebookServers = () => unwrap(client.GET('/api/v1/notebook-servers'))
+export const stopNotebooks = (id: string) =>
+  unwrap(client.DELETE('/api/v1/notebook-servers/{id}', by(id)))

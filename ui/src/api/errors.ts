@@ -4,6 +4,8 @@ export class ApiError extends Error {
   readonly code: string
   readonly hint: string | undefined
   readonly position: number | undefined
+  /** What is wrong with which field of a form. */
+  readonly fields: Record<string, string>
   readonly request: string
 
   constructor(init: {
@@ -12,6 +14,7 @@ export class ApiError extends Error {
     code: string
     hint?: string | null | undefined
     position?: number | null | undefined
+    fields?: Record<string, string> | undefined
     request: string
   }) {
     super(init.message)
@@ -20,6 +23,7 @@ export class ApiError extends Error {
     this.code = init.code
     this.hint = init.hint ?? undefined
     this.position = init.position ?? undefined
+    this.fields = init.fields ?? {}
     this.request = init.request
   }
 
@@ -28,6 +32,11 @@ export class ApiError extends Error {
     return this.status === 0
   }
 }
+
+const isTexts = (value: unknown): value is Record<string, string> =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((text) => typeof text === 'string')
 
 /** Reads whatever an error answer holds: our own shape, or plain text from the guard. */
 export function problemFrom(status: number, body: unknown, request: string): ApiError {
@@ -38,6 +47,7 @@ export function problemFrom(status: number, body: unknown, request: string): Api
       code: typeof problem.code === 'string' ? problem.code : `HTTP_${status}`,
       hint: typeof problem.hint === 'string' ? problem.hint : undefined,
       position: typeof problem.position === 'number' ? problem.position : undefined,
+      fields: isTexts(problem.fields) ? problem.fields : undefined,
       status,
       request,
     })

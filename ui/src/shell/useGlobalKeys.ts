@@ -11,6 +11,7 @@ const GO: Record<string, string> = {
   m: '/models',
   i: '/items',
   j: '/jobs',
+  p: '/projects',
   t: '/trash',
   s: '/settings',
 }

@@ -1,9 +1,11 @@
 //! What can be said on the command line.
 
 mod jobs;
+mod projects;
 mod schedules;
 
 pub(crate) use jobs::*;
+pub(crate) use projects::*;
 pub(crate) use schedules::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -54,6 +56,18 @@ pub(crate) enum Command {
     Run(Run),
     /// Queue jobs, watch them and control them.
     Jobs(Jobs),
+    /// Open folders as projects, and see what they offer.
+    Projects(Projects),
+    /// Queue functions and entry points of projects.
+    Tasks(Tasks),
+    /// Run tasks over a space of arguments, and compare what comes out.
+    Sweeps(Sweeps),
+    /// Start JupyterLab, and queue notebooks.
+    Notebook(Notebook),
+    /// Open a Python with a project, mlflow and credentials set up.
+    Console(Console),
+    /// Train the diabetes model, as the stack's console did.
+    Ml(Ml),
     /// Queue jobs by themselves, by the clock.
     Schedules(Schedules),
     /// Back up, restore, check and read the database.
@@ -182,6 +196,9 @@ pub(crate) enum ConfigAction {
 #[derive(Debug, Args)]
 #[command(after_help = "Exits with the command's own code.")]
 pub(crate) struct Run {
+    /// Run it in this project's folder and environment; its name, number or folder.
+    #[arg(long)]
+    pub(crate) project: Option<String>,
     /// The command and its arguments, after `--`.
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     #[arg(value_name = "COMMAND", value_hint = clap::ValueHint::CommandWithArguments)]

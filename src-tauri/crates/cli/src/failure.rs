@@ -64,6 +64,10 @@ impl Failure {
         self
     }
 
+    pub(crate) fn is(&self, exit: Exit) -> bool {
+        self.exit_code == exit as u8
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         if self.silent { ExitCode::SUCCESS } else { ExitCode::from(self.exit_code) }
     }

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 fn dispatch(cli: Cli, output: &Output) -> Done {
     let Cli { globals, command } = cli;
     let runtime = match command {
-        Command::Serve(_) | Command::Run(_) => server_runtime(),
+        Command::Serve(_) | Command::Run(_) | Command::Console(_) => server_runtime(),
         _ => Builder::new_current_thread().enable_all().thread_keep_alive(KEEP_ALIVE).build(),
     }
     .map_err(|cause| Failure::failed(format!("Threads cannot be started: {cause}.")))?;
@@ -56,6 +56,12 @@ fn dispatch(cli: Cli, output: &Output) -> Done {
             Command::Config(args) => commands::config::run(&globals, args, output),
             Command::Run(args) => commands::run::run(&globals, args, output).await,
             Command::Jobs(args) => commands::jobs::run(&globals, args, output).await,
+            Command::Projects(args) => commands::projects::run(&globals, args, output).await,
+            Command::Tasks(args) => commands::tasks::run(&globals, args, output).await,
+            Command::Sweeps(args) => commands::sweeps::run(&globals, args, output).await,
+            Command::Notebook(args) => commands::notebook::run(&globals, args, output).await,
+            Command::Console(args) => commands::console::run(&globals, args, output).await,
+            Command::Ml(args) => commands::ml::run(&globals, args, output).await,
             Command::Schedules(args) => commands::schedules::run(&globals, args, output).await,
             Command::Db(args) => commands::db::run(&globals, args, output).await,
             Command::Logs(args) => commands::logs::run(&globals, &args, output).await,

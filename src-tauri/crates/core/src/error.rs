@@ -93,13 +93,22 @@ pub struct Error {
     pub hint: Option<String>,
     /// For a search filter: the character (0-based) where reading stopped.
     pub position: Option<usize>,
+    /// For a form: fields and what is wrong with each.
+    pub fields: Vec<(String, String)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
     /// An error of `code` that says `message`.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None, position: None, source: None }
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            position: None,
+            fields: Vec::new(),
+            source: None,
+        }
     }
 
     /// A field breaks a rule.
@@ -138,6 +147,13 @@ impl Error {
     #[must_use]
     pub fn at(mut self, position: usize) -> Self {
         self.position = Some(position);
+        self
+    }
+
+    /// Adds which fields of a form are wrong, and how.
+    #[must_use]
+    pub fn fields(mut self, fields: Vec<(String, String)>) -> Self {
+        self.fields = fields;
         self
     }
 

@@ -145,6 +145,8 @@ pub struct Work {
     pub args: String,
     /// A JSON object.
     pub kwargs: String,
+    /// The row of the project whose code it is.
+    pub project: Option<i64>,
 }
 
 /// How a job is queued and run.
@@ -168,6 +170,10 @@ pub struct JobOptions {
     pub hard_limit_ms: Option<i64>,
     /// While a job with this key lives, asking again answers that one.
     pub unique_key: Option<String>,
+    /// Slots of graphics processors that it needs.
+    pub gpus: u32,
+    /// Bytes that its processes may hold together; past that it is killed.
+    pub memory_limit: Option<i64>,
 }
 
 impl Default for JobOptions {
@@ -182,6 +188,8 @@ impl Default for JobOptions {
             soft_limit_ms: None,
             hard_limit_ms: None,
             unique_key: None,
+            gpus: 0,
+            memory_limit: None,
         }
     }
 }
@@ -266,6 +274,11 @@ impl NewJob {
                 "Invalid value for parameter 'env' supplied: names are not empty and have no '='; nothing has a NUL character.",
             ));
         }
+        if options.memory_limit.is_some_and(|bytes| bytes < 1) {
+            return Err(Error::invalid(
+                "Invalid value for parameter 'memory_limit' supplied: it is a number of bytes, at least 1.",
+            ));
+        }
         let waits = [Some(options.retry.delay_ms), Some(options.retry.longest_ms)];
         let limits = [options.soft_limit_ms, options.hard_limit_ms];
         if waits.iter().chain(&limits).flatten().any(|ms| *ms < 0) {
@@ -343,6 +356,8 @@ pub struct Attempt {
     pub cpu_ms: Option<i64>,
     /// The most memory that it held at a time.
     pub peak_bytes: Option<i64>,
+    /// The slots of graphics processors that it was given.
+    pub gpu_slots: Vec<u32>,
 }
 
 /// How an attempt ended.

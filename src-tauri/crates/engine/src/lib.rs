@@ -26,6 +26,7 @@ mod os_secrets;
 mod permission;
 mod permit;
 mod platform;
+mod project;
 mod registry;
 mod role;
 mod run;
@@ -54,8 +55,8 @@ pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
     ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
-    MigrationStatus, NewMail, QueryResult, Series, SessionInfo, Tallied, TalliedEvent, TextHit,
-    Topic, TrashItem, TrashKind,
+    MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep, Tallied,
+    TalliedEvent, TextHit, Topic, TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
@@ -66,10 +67,15 @@ pub use housekeeping::Housekeeping;
 pub use item::{ItemSearch, ItemUpdate};
 pub use job::{
     GraphNode, JobDetail, JobHistory, JobRetention, JobSearch, JobsHost, LogPart, Queued,
-    QueuedGraph, supervise_if_asked,
+    QueuedGraph, TrainRules, supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use os_secrets::{KeptIn, OsSecrets};
+pub use project::{
+    Axis, EntryPoint, MOST_JOBS, Method, NewSweep, NotebookServer, Parameter, ParameterKind,
+    Problem, ProjectUpdate, ProjectWork, Python, PythonKind, Scan, SweepDetail, SweepRow,
+    TaskFunction, sweep_method,
+};
 pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
@@ -106,6 +112,8 @@ pub struct EngineOptions {
     pub allowed_roots: Vec<PathBuf>,
     /// How S3-compatible storage is reached.
     pub buckets: BucketOptions,
+    /// Graphics processors that jobs share out among themselves.
+    pub gpu_slots: u32,
 }
 
 /// Where the server keeps the artifacts that pass through it.
@@ -134,6 +142,8 @@ struct Inner {
     vault: vault::Vault,
     signer: signed::Signer,
     jobs: branchline_jobs::Controls,
+    gpu_slots: u32,
+    projects: project::Scans,
     /// Which queue jobs go to that name none.
     job_routes: RwLock<Arc<[JobRoute]>>,
     /// The owner's row; 0 while it has to be looked up.
@@ -184,6 +194,8 @@ impl Engine {
                 vault,
                 signer,
                 jobs: branchline_jobs::Controls::default(),
+                gpu_slots: options.gpu_slots,
+                projects: project::Scans::default(),
                 job_routes: RwLock::new(Arc::from([])),
                 owner: AtomicI64::new(0),
             }),

@@ -46,6 +46,8 @@ pub trait JobLedger: Clone + Send + Sync + 'static {
     fn started(&self, job: &Job, pid: Option<u32>) -> impl Future<Output = Result<bool>> + Send;
     /// Does a job that needs no process.
     fn call(&self, job: &Job) -> impl Future<Output = Outcome> + Send;
+    /// A job said something of itself: a JSON object, if it keeps to the rules.
+    fn reported(&self, job: &Job, line: String) -> impl Future<Output = ()> + Send;
     /// A job wrote to its log.
     fn wrote(&self, job: &Job);
     /// An attempt ended.

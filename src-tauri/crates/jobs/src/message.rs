@@ -14,6 +14,7 @@ pub(crate) struct Orders {
     pub(crate) grace_ms: u64,
     pub(crate) soft_limit_ms: Option<u64>,
     pub(crate) hard_limit_ms: Option<u64>,
+    pub(crate) memory_limit: Option<i64>,
 }
 
 /// What it is told later; the end of the pipe says that the owner is gone.
@@ -34,6 +35,8 @@ pub(crate) enum Report {
     NotStarted { message: String },
     /// It wrote to its log.
     Wrote,
+    /// It said something of itself: a JSON object.
+    Progress { line: String },
     /// It and all that it started ended.
     Ended(Ended),
 }
@@ -50,6 +53,8 @@ pub(crate) enum Cause {
     SoftLimit,
     /// It went on past the hard limit.
     HardLimit,
+    /// It held more memory than it may.
+    MemoryLimit,
 }
 
 /// How a process ended.

@@ -22,6 +22,10 @@ use tokio::time::Instant;
 pub(crate) const RESULT_FILE: &str = "result.json";
 /// The variable that names it.
 pub(crate) const RESULT_VARIABLE: &str = "BRANCHLINE_RESULT_FILE";
+/// The file to which a job adds lines of JSON about itself.
+pub(crate) const PROGRESS_FILE: &str = "progress.jsonl";
+/// The variable that names it.
+const PROGRESS_VARIABLE: &str = "BRANCHLINE_PROGRESS_FILE";
 /// A larger result is refused.
 const RESULT_BYTES: u64 = 1024 * 1024;
 /// Listeners are told of a growing log at most this often.
@@ -49,6 +53,7 @@ pub(crate) async fn run<L: JobLedger>(
     let result = launch.folder.join(RESULT_FILE);
     // What another attempt left is not this one's.
     let _ = std::fs::remove_file(&result);
+    let _ = std::fs::remove_file(launch.folder.join(PROGRESS_FILE));
     let mut supervised = match Supervised::start(options, job, launch).await {
         Ok(supervised) => supervised,
         Err(cause) => {
@@ -58,7 +63,7 @@ pub(crate) async fn run<L: JobLedger>(
     };
     let heard = supervised.listen(ledger, job, cord).await;
     let why = cord.borrow().clone();
-    end_of(heard, &why, &result)
+    end_of(heard, &why, job, &result)
 }
 
 /// What came of listening to a supervisor.
@@ -81,6 +86,8 @@ impl Supervised {
         let mut env = launch.env;
         let result = launch.folder.join(RESULT_FILE);
         env.push((RESULT_VARIABLE.to_owned(), result.to_string_lossy().into_owned()));
+        let progress = launch.folder.join(PROGRESS_FILE);
+        env.push((PROGRESS_VARIABLE.to_owned(), progress.to_string_lossy().into_owned()));
         let orders = Orders {
             command: launch.command,
             cwd: launch.cwd,
@@ -90,6 +97,7 @@ impl Supervised {
             grace_ms: u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX),
             soft_limit_ms: ms(job.options.soft_limit_ms),
             hard_limit_ms: ms(job.options.hard_limit_ms),
+            memory_limit: job.options.memory_limit,
         };
         let mut command = Command::new(&options.supervisor);
         command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -136,6 +144,7 @@ impl Supervised {
                             let now = Instant::now();
                             tell_at.get_or_insert(told.map_or(now, |told| now.max(told + TELL_EVERY)));
                         }
+                        Ok(Report::Progress { line }) => ledger.reported(job, line).await,
                         Ok(Report::Ended(ended)) => break Heard::Ended(ended),
                         Ok(Report::NotStarted { message }) => break Heard::NotStarted(message),
                         Err(_) => tracing::warn!(job.id = %job.task_id, "a report was not understood"),
@@ -201,7 +210,7 @@ fn read_result(path: &Path) -> Option<String> {
     std::fs::read_to_string(path).ok()
 }
 
-fn end_of(heard: Heard, why: &Stop, result: &Path) -> AttemptEnd {
+fn end_of(heard: Heard, why: &Stop, job: &Job, result: &Path) -> AttemptEnd {
     let ended = match heard {
         Heard::Ended(ended) => ended,
         Heard::NotStarted(message) => return failure("NotStarted", &message).into(),
@@ -210,7 +219,7 @@ fn end_of(heard: Heard, why: &Stop, result: &Path) -> AttemptEnd {
         }
     };
     AttemptEnd {
-        outcome: outcome_of(&ended, why, result),
+        outcome: outcome_of(&ended, why, job, result),
         exit_code: ended.exit_code,
         signal: ended.signal,
         cpu_ms: ended.cpu_ms,
@@ -218,12 +227,23 @@ fn end_of(heard: Heard, why: &Stop, result: &Path) -> AttemptEnd {
     }
 }
 
-fn outcome_of(ended: &Ended, why: &Stop, result: &Path) -> Outcome {
+fn outcome_of(ended: &Ended, why: &Stop, job: &Job, result: &Path) -> Outcome {
     match (ended.cause, why) {
         (Cause::Stopped, Stop::Leaving) => return Outcome::Lost(LEFT.to_owned()),
         (Cause::Stopped, _) => return Outcome::Revoked(CANCELLED.to_owned()),
         (Cause::HardLimit, _) => {
             return failure("TimeLimitExceeded", "It went on past its hard time limit.");
+        }
+        (Cause::MemoryLimit, _) => {
+            let bytes = |bytes: Option<i64>| bytes.unwrap_or_default() / (1024 * 1024);
+            return failure(
+                "MemoryLimitExceeded",
+                &format!(
+                    "It held {} MB; its limit is {} MB.",
+                    bytes(ended.peak_bytes),
+                    bytes(job.options.memory_limit)
+                ),
+            );
         }
         (Cause::SoftLimit, _) if ended.exit_code != Some(0) => {
             return failure("SoftTimeLimitExceeded", "It went on past its soft time limit.");

@@ -1,5 +1,5 @@
 //! The one place where a failure becomes an answer of the own API:
-//! `{"detail", "code", "hint"?, "position"?}`.
+//! `{"detail", "code", "hint"?, "position"?, "fields"?}`.
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection};
@@ -39,6 +39,9 @@ pub struct ErrorBody {
     /// For a filter: the character (0-based) where reading stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
+    /// For a form: what is wrong with which field.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
 }
 
 impl From<Error> for ErrorBody {
@@ -48,6 +51,7 @@ impl From<Error> for ErrorBody {
             code: error.code.as_str(),
             hint: error.hint,
             position: error.position,
+            fields: error.fields.into_iter().collect(),
         }
     }
 }

@@ -287,6 +287,7 @@ mod tests {
     async fn a_panic_is_an_error_of_its_surface_and_the_next_request_is_answered() {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(EngineOptions {
+            gpu_slots: 0,
             data_dir: folder.path().to_owned(),
             durability: Durability::Fast,
             clock: Arc::new(SystemClock),

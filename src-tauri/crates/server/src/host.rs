@@ -15,7 +15,7 @@ use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
 use branchline_engine::{
     BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping,
-    JobRetention, JobsHost, Location,
+    JobRetention, JobsHost, Location, TrainRules,
 };
 use listen::Place;
 use std::path::PathBuf;
@@ -85,6 +85,10 @@ pub struct HostOptions {
     pub jobs_log_bytes: u64,
     /// How long a job that was asked to end may take.
     pub jobs_grace: Duration,
+    /// Graphics processors that jobs share out among themselves.
+    pub jobs_gpu_slots: u32,
+    /// What trains for the stack's API.
+    pub train: TrainRules,
     /// Which queue jobs go to that name none.
     pub jobs_routes: Vec<JobRoute>,
     /// How many ended jobs are remembered, and how long.
@@ -151,6 +155,11 @@ impl HostOptions {
             jobs_allow_remote_submit: config.jobs_allow_remote_submit,
             jobs_log_bytes: u64::from(config.jobs_log_megabytes) * 1024 * 1024,
             jobs_grace: Duration::from_secs(u64::from(config.jobs_grace_seconds)),
+            jobs_gpu_slots: u32::from(config.jobs_gpu_slots),
+            train: TrainRules {
+                project: config.ml_project.clone(),
+                python: config.ml_python.clone().map(PathBuf::from),
+            },
             jobs_routes: config
                 .jobs_routes
                 .iter()
@@ -174,6 +183,7 @@ impl HostOptions {
             artifacts_destination: self.artifacts_destination.clone(),
             allowed_roots: self.allowed_roots.clone(),
             buckets: self.buckets.clone(),
+            gpu_slots: self.jobs_gpu_slots,
         }
     }
 
@@ -220,6 +230,7 @@ impl HostOptions {
             open_registration: self.open_registration,
             reveal_unknown_users: self.reveal_unknown_users,
             refuse_commands: !loopback && !self.jobs_allow_remote_submit,
+            train: self.train.clone(),
         }
     }
 }

@@ -19,11 +19,12 @@ struct Refusal {
 }
 
 /// Codes that a command tells apart.
-const CODES: [ErrorCode; 6] = [
+const CODES: [ErrorCode; 7] = [
     ErrorCode::InvalidParameterValue,
     ErrorCode::BadRequest,
     ErrorCode::PermissionDenied,
     ErrorCode::ResourceDoesNotExist,
+    ErrorCode::ResourceAlreadyExists,
     ErrorCode::ResourceConflict,
     ErrorCode::StorageFull,
 ];

@@ -253,7 +253,7 @@ impl View<'_> {
         match kind {
             // The use cases of accounts, jobs and schedules ask for themselves.
             Kind::User | Kind::Job | Kind::Schedule => Ok(true),
-            Kind::Webhook => Ok(false),
+            Kind::Webhook | Kind::Project | Kind::Sweep => Ok(false),
             Kind::Experiment => Ok(experiment(row)),
             Kind::RegisteredModel => Ok(model(row)),
             Kind::ModelVersion => {

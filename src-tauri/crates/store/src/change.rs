@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Job = 20,
     /// A schedule; the field is its id.
     Schedule = 21,
+    Project = 22,
+    Sweep = 23,
 }
 
 /// What was done.

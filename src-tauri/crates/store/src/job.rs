@@ -31,6 +31,8 @@ pub struct JobQuery {
     pub name: Option<String>,
     /// Of this graph.
     pub root: Option<String>,
+    /// Of this project.
+    pub project: Option<i64>,
     /// And all of these hold.
     pub terms: Vec<JobTerm>,
 }
@@ -49,12 +51,18 @@ pub(crate) const COLUMNS: &str =
     q.name, j.priority, j.due_at, j.expires_at, j.max_retries, j.retry_delay, j.retry_backoff,
     j.retry_cap, j.retry_jitter, j.acks_late, j.soft_limit, j.hard_limit, j.unique_key, j.state,
     j.retries, j.attempt, j.waits_for, j.cancelled, j.worker, j.result, j.exception, j.message,
-    j.traceback, j.meta, j.root_id, j.queued_at, j.started_at, j.ended_at, j.created_by";
+    j.traceback, j.meta, j.root_id, j.queued_at, j.started_at, j.ended_at, j.created_by,
+    j.project_id, j.gpus, j.memory_limit";
 pub(crate) const SOURCE: &str = "job j JOIN queue q ON q.id = j.queue_id";
 
 /// What this crate wrote as JSON is read back; what somebody else did to it is nothing.
 fn strings(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Slots of graphics processors, as an attempt keeps them.
+pub(crate) fn slots(text: Option<String>) -> Vec<u32> {
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<JobRow> {
@@ -68,6 +76,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<JobRow> {
         env: env.into_iter().collect(),
         args: row.get(6)?,
         kwargs: row.get(7)?,
+        project: row.get(37)?,
     };
     let options = JobOptions {
         queue: row.get(8)?,
@@ -85,6 +94,8 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<JobRow> {
         soft_limit_ms: row.get(18)?,
         hard_limit_ms: row.get(19)?,
         unique_key: row.get(20)?,
+        gpus: row.get(38)?,
+        memory_limit: row.get(39)?,
     };
     let job = Job {
         task_id: row.get(1)?,
@@ -206,6 +217,9 @@ impl View<'_> {
                 filter.push(Sql::with(format!("{column} = ?"), [Value::Text(value.clone())]));
             }
         }
+        if let Some(project) = which.project {
+            filter.push(Sql::with("j.project_id = ?".to_owned(), [Value::Integer(project)]));
+        }
         filter.extend(which.terms.iter().map(condition));
         let select = Select {
             columns: COLUMNS,
@@ -224,7 +238,7 @@ impl View<'_> {
     pub fn attempts(&self, job: i64) -> StoreResult<Vec<Attempt>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT number, worker, pid, received_at, ended_at, reason, exit_code, signal, cpu_ms,
-                    peak_bytes FROM attempt WHERE job_id = ?1 ORDER BY number",
+                    peak_bytes, gpu_slots FROM attempt WHERE job_id = ?1 ORDER BY number",
         )?;
         let rows = statement.query_map([job], |row| {
             Ok(Attempt {
@@ -238,6 +252,7 @@ impl View<'_> {
                 signal: row.get(7)?,
                 cpu_ms: row.get(8)?,
                 peak_bytes: row.get(9)?,
+                gpu_slots: slots(row.get(10)?),
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)

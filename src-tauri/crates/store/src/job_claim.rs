@@ -23,7 +23,10 @@ pub struct Claims {
 /// Why a job ended as it did: one word, one line, and the whole.
 pub(crate) type Why<'a> = (&'a str, &'a str, Option<&'a str>);
 
-const READY: &str = "SELECT id FROM job WHERE lane = 2 AND queue_id = ?1 ORDER BY rank, id LIMIT 1";
+const READY: &str = "SELECT rank, id FROM job WHERE lane = 2 AND queue_id = ?1 AND gpus = ?2
+    ORDER BY rank, id LIMIT 1";
+const ON_GPU: &str = "SELECT a.gpu_slots FROM job j JOIN attempt a
+    ON a.job_id = j.id AND a.number = j.attempt WHERE j.lane = 3 AND j.gpus > 0";
 const HELD: &str = "SELECT id FROM job WHERE lane = 1 AND due_at <= ?1 ORDER BY due_at LIMIT ?2";
 const EXPIRED: &str = "SELECT id FROM job WHERE lane IN (1, 2) AND expires_at IS NOT NULL
     AND expires_at <= ?1 ORDER BY expires_at LIMIT ?2";
@@ -39,7 +42,7 @@ impl View<'_> {
     /// The database's.
     pub fn explain_claim(&self) -> StoreResult<Vec<String>> {
         let mut plan = Vec::new();
-        for sql in [READY, HELD, EXPIRED, RUNNING, NEXT_HELD, NEXT_EXPIRING] {
+        for sql in [READY, ON_GPU, HELD, EXPIRED, RUNNING, NEXT_HELD, NEXT_EXPIRING] {
             let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
             let unbound = vec![rusqlite::types::Null; statement.parameter_count()];
             let rows = statement
@@ -51,8 +54,9 @@ impl View<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Claims what may run now: at most `room` jobs, and of each queue as many as it runs
-    /// at a time. A claim is an attempt with a number and a lease.
+    /// Claims what may run now: at most `room` jobs, of each queue as many as it runs at a
+    /// time, and only what there are free slots of graphics processors for, of `slots`. A
+    /// claim is an attempt with a number and a lease.
     ///
     /// # Errors
     /// The database's.
@@ -62,18 +66,20 @@ impl WriteTx<'_> {
         worker: &str,
         room: usize,
         lease_ms: i64,
+        slots: u32,
     ) -> StoreResult<Claims> {
         let now = self.now();
         let mut more = self.expire_jobs(actor)?;
         more |= self.promote_jobs()?;
         let mut claims = Claims::default();
+        let mut gpus = self.free_slots(slots)?;
         for (queue, concurrency) in self.open_queues()? {
             let running: i64 =
                 self.connection.prepare_cached(RUNNING)?.query_row([queue], |row| row.get(0))?;
             let mut free = (concurrency - running).max(0);
             let mut moved = 0;
             while free > 0 && claims.jobs.len() < room {
-                let Some(row) = self.ready_in(queue)? else { break };
+                let Some(row) = self.ready_in(queue, gpus.len())? else { break };
                 if self.put_off(row)? {
                     moved += 1;
                     if moved == AT_ONCE {
@@ -82,7 +88,7 @@ impl WriteTx<'_> {
                     }
                     continue;
                 }
-                claims.jobs.push(self.claim(actor, row, worker, lease_ms)?);
+                claims.jobs.push(self.claim(actor, row, worker, lease_ms, &mut gpus)?);
                 free -= 1;
             }
         }
@@ -97,9 +103,30 @@ impl WriteTx<'_> {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    fn ready_in(&self, queue: i64) -> StoreResult<Option<i64>> {
+    /// The first of a queue that needs no more than `free` slots: one look for each number
+    /// of slots, so that what waits for more is not walked through.
+    fn ready_in(&self, queue: i64, free: usize) -> StoreResult<Option<i64>> {
         let mut statement = self.connection.prepare_cached(READY)?;
-        Ok(statement.query_row([queue], |row| row.get(0)).optional()?)
+        let mut first: Option<(i64, i64)> = None;
+        for needed in 0..=i64::try_from(free).unwrap_or(i64::MAX) {
+            let found = statement
+                .query_row([queue, needed], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            first = [first, found].into_iter().flatten().min();
+        }
+        Ok(first.map(|(_rank, id)| id))
+    }
+
+    /// Slots of graphics processors that no running job has.
+    fn free_slots(&self, slots: u32) -> StoreResult<Vec<u32>> {
+        if slots == 0 {
+            return Ok(Vec::new());
+        }
+        let mut statement = self.connection.prepare_cached(ON_GPU)?;
+        let rows = statement.query_map([], |row| Ok(crate::job::slots(row.get(0)?)))?;
+        let taken: Vec<u32> =
+            rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect();
+        Ok((0..slots).filter(|slot| !taken.contains(slot)).collect())
     }
 
     fn rows(&self, sql: &str) -> StoreResult<Vec<i64>> {
@@ -169,6 +196,7 @@ impl WriteTx<'_> {
         row: i64,
         worker: &str,
         lease_ms: i64,
+        gpus: &mut Vec<u32>,
     ) -> StoreResult<JobRow> {
         let now = self.now();
         self.connection
@@ -178,11 +206,15 @@ impl WriteTx<'_> {
             )?
             .execute(params![row, worker, now + lease_ms, now])?;
         let job = self.job_by_row(row)?;
+        let needed = usize::try_from(job.job.options.gpus).unwrap_or(usize::MAX);
+        let given: Vec<u32> = gpus.drain(..needed.min(gpus.len())).collect();
+        let given = (!given.is_empty()).then(|| format!("{given:?}"));
         self.connection
             .prepare_cached(
-                "INSERT INTO attempt (job_id, number, worker, received_at) VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO attempt (job_id, number, worker, received_at, gpu_slots)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![row, job.job.attempt, worker, now])?;
+            .execute(params![row, job.job.attempt, worker, now, given])?;
         self.job_became(actor, row, &job.job.task_id, JobState::Received)?;
         Ok(job)
     }

@@ -91,9 +91,10 @@ impl WriteTx<'_> {
                 "INSERT INTO job (task_id, queue_id, name, command, env, args, kwargs, cwd, state,
                      lane, priority, rank, due_at, expires_at, max_retries, retry_delay, retry_cap,
                      retry_backoff, retry_jitter, acks_late, soft_limit, hard_limit, unique_key,
-                     waits_for, root_id, queued_at, created_by)
+                     waits_for, root_id, queued_at, created_by, project_id, gpus, memory_limit)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'PENDING', ?9, ?10, ?11, ?12, ?13, ?14,
-                     ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
+                     ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27,
+                     ?28, ?29)",
             )?
             .execute(params![
                 task_id,
@@ -122,6 +123,9 @@ impl WriteTx<'_> {
                 place.root,
                 now,
                 owner(actor),
+                new.work.project,
+                options.gpus,
+                options.memory_limit,
             ])?;
         let row = self.connection.last_insert_rowid();
         self.put_edges(row, place)?;

@@ -64,11 +64,16 @@ impl Fixture {
     }
 
     async fn claim(&self) -> Claims {
-        self.write(|tx, actor| tx.claim_jobs(actor, "w", 100, LEASE)).await
+        self.write(|tx, actor| tx.claim_jobs(actor, "w", 100, LEASE, 2)).await
     }
 
     async fn claimed(&self) -> Vec<String> {
         self.claim().await.jobs.into_iter().map(|found| found.job.task_id).collect()
+    }
+
+    async fn slots(&self, id: &'static str) -> Vec<u32> {
+        let attempts = self.store.read(move |view| view.attempts(view.job(id)?.row)).await.unwrap();
+        attempts.last().unwrap().gpu_slots.clone()
     }
 
     async fn finish(&self, id: &'static str, number: u32, verdict: Verdict) -> bool {
@@ -95,10 +100,10 @@ async fn a_claim_reads_indexes_and_sorts_nothing() {
     let it = fixture().await;
     let plan = it.store.read(|view| view.explain_claim()).await.unwrap();
     for step in &plan {
-        let by_index = step.contains("INDEX job_");
+        let by_index = step.contains("INDEX job_") || step.contains("PRIMARY KEY");
         assert!(by_index && !step.contains("TEMP B-TREE"), "{plan:#?}");
     }
-    for index in ["job_ready", "job_held", "job_expiring", "job_by_queue"] {
+    for index in ["job_ready", "job_on_gpu", "job_held", "job_expiring", "job_by_queue"] {
         assert!(plan.iter().any(|step| step.contains(index)), "{index} is not used: {plan:#?}");
     }
 }
@@ -221,4 +226,24 @@ async fn a_claim_among_a_hundred_thousand_moves_one_job() {
     let first = it.claim().await;
     assert_eq!((first.jobs.len(), first.next_at), (1, None));
     assert_eq!(first.jobs[0].job.task_id, "j0-9");
+}
+
+#[tokio::test]
+async fn a_job_waits_for_as_many_slots_as_it_needs_and_keeps_nobody_else_waiting() {
+    let it = fixture().await;
+    it.write(|tx, _| tx.set_queue("main-queue", Some(10), None)).await;
+    let gpus = |gpus| JobOptions { gpus, ..JobOptions::default() };
+    for (id, needed) in [("one", 1), ("two", 2), ("none", 0), ("other", 1)] {
+        it.enqueue(id, gpus(needed)).await;
+    }
+    let claims = it.claim().await;
+    let claimed: Vec<_> = claims.jobs.iter().map(|found| found.job.task_id.as_str()).collect();
+    assert_eq!(claimed, ["one", "none", "other"], "both slots are taken, and none needs none");
+    assert_eq!(it.slots("one").await, [0]);
+    assert_eq!(it.slots("other").await, [1]);
+    it.finish("one", 1, Verdict::Ended(JobState::Success)).await;
+    assert!(it.claimed().await.is_empty(), "one slot is not two");
+    it.finish("other", 1, Verdict::Ended(JobState::Success)).await;
+    assert_eq!(it.claimed().await, ["two"]);
+    assert_eq!(it.slots("two").await, [0, 1]);
 }

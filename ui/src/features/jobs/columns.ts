@@ -17,7 +17,9 @@ export interface JobColumn {
 const json = (value: unknown) => (value == null ? '' : JSON.stringify(value))
 const time = (at: string | null | undefined) => (at ? formatDateTime(at) : MISSING)
 
-export const titleOf = (job: Job) => (job.command ? joinCommand(job.command) : job.name)
+/** Of a project’s code its name says more than how it is started. */
+export const titleOf = (job: Job) =>
+  job.command && job.project_id == null ? joinCommand(job.command) : job.name
 
 export const COLUMNS: JobColumn[] = [
   { id: 'state', label: 'State', show: (job) => job.status },

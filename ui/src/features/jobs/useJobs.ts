@@ -27,6 +27,28 @@ export const hasEnded = (job: Job) => ['SUCCESS', 'FAILURE', 'REVOKED'].includes
 
 export { titleOf }
 
+/** What a job was asked with, in a line. */
+export const argumentsOf = (job: Job) =>
+  Object.entries((job.kwargs ?? {}) as Record<string, unknown>)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(', ')
+
+export interface Progress {
+  /** 0 to 1; absent where the job says only words. */
+  share: number | undefined
+  text: string
+}
+
+/** What a running job says of itself. */
+export function progressOf(job: Job): Progress | undefined {
+  const meta = job.meta as { progress?: unknown; text?: unknown } | null | undefined
+  if (!meta || typeof meta !== 'object') return undefined
+  const share = typeof meta.progress === 'number' ? meta.progress : undefined
+  const text = typeof meta.text === 'string' ? meta.text : ''
+  if (share === undefined && !text) return undefined
+  return { share: share === undefined ? undefined : Math.min(1, Math.max(0, share)), text }
+}
+
 export const refreshJobs = () => queryClient.invalidateQueries({ queryKey: keys.jobs })
 
 /** Jobs, newest first, page by page, and the queues; kept fresh by the socket. */

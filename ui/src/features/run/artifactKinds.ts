@@ -1,5 +1,6 @@
 /** How a file is shown, by its name; and readers for the simple formats. */
-export type ArtifactKind = 'text' | 'markdown' | 'image' | 'table' | 'json' | 'html' | 'other'
+export type ArtifactKind =
+  'text' | 'markdown' | 'image' | 'table' | 'json' | 'html' | 'notebook' | 'other'
 
 const BY_EXTENSION: Record<string, ArtifactKind> = {
   png: 'image',
@@ -15,11 +16,12 @@ const BY_EXTENSION: Record<string, ArtifactKind> = {
   csv: 'table',
   tsv: 'table',
   json: 'json',
+  ipynb: 'notebook',
   md: 'markdown',
   markdown: 'markdown',
 }
 const TEXT =
-  /\.(txt|log|py|ipynb|ya?ml|toml|ini|cfg|conf|sh|bash|js|ts|jsonl|ndjson|xml|sql|r|java|scala|rs|go|c|h|cpp|hpp|css|env|lock|diff|patch|tex|rst)$/i
+  /\.(txt|log|py|ya?ml|toml|ini|cfg|conf|sh|bash|js|ts|jsonl|ndjson|xml|sql|r|java|scala|rs|go|c|h|cpp|hpp|css|env|lock|diff|patch|tex|rst)$/i
 const TEXT_NAMES =
   /^(MLmodel|MLproject|Dockerfile|Makefile|LICENSE|README|requirements|\.gitignore)$/i
 

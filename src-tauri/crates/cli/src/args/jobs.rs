@@ -81,6 +81,32 @@ pub(crate) enum JobsAction {
 #[command(after_help = "The command runs in this folder and with this shell's PATH. It is not a \
 shell's string: for pipes, run a shell.")]
 pub(crate) struct Submit {
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// A built-in task instead of a command.
+    #[arg(long, conflicts_with = "command")]
+    pub(crate) task: Option<String>,
+    /// The task's arguments, a JSON array.
+    #[arg(long, value_name = "JSON", requires = "task")]
+    pub(crate) args: Option<String>,
+    /// The task's named arguments, a JSON object.
+    #[arg(long, value_name = "JSON", requires = "task")]
+    pub(crate) kwargs: Option<String>,
+    /// A variable for the command; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// Where the command runs; this folder when left out.
+    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    pub(crate) cwd: Option<std::path::PathBuf>,
+    /// The command and its arguments, after `--`.
+    #[arg(required_unless_present = "task", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "COMMAND", value_hint = clap::ValueHint::CommandWithArguments)]
+    pub(crate) command: Vec<String>,
+}
+
+/// How a job is queued and run.
+#[derive(Debug, Args)]
+pub(crate) struct How {
     /// The queue; main-queue when left out.
     #[arg(long)]
     pub(crate) queue: Option<String>,
@@ -117,25 +143,12 @@ pub(crate) struct Submit {
     /// The job's id; the same id twice is one job.
     #[arg(long)]
     pub(crate) id: Option<String>,
-    /// A built-in task instead of a command.
-    #[arg(long, conflicts_with = "command")]
-    pub(crate) task: Option<String>,
-    /// The task's arguments, a JSON array.
-    #[arg(long, value_name = "JSON", requires = "task")]
-    pub(crate) args: Option<String>,
-    /// The task's named arguments, a JSON object.
-    #[arg(long, value_name = "JSON", requires = "task")]
-    pub(crate) kwargs: Option<String>,
-    /// A variable for the command; may be repeated.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) env: Vec<String>,
-    /// Where the command runs; this folder when left out.
-    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
-    pub(crate) cwd: Option<std::path::PathBuf>,
-    /// The command and its arguments, after `--`.
-    #[arg(required_unless_present = "task", trailing_var_arg = true, allow_hyphen_values = true)]
-    #[arg(value_name = "COMMAND", value_hint = clap::ValueHint::CommandWithArguments)]
-    pub(crate) command: Vec<String>,
+    /// Slots of GPUs that it needs; their numbers are its CUDA_VISIBLE_DEVICES.
+    #[arg(long, value_name = "N")]
+    pub(crate) gpus: Option<u32>,
+    /// Megabytes that it and what it starts may hold together; past that it is killed.
+    #[arg(long, value_name = "MB", value_parser = clap::value_parser!(i64).range(1..=1_000_000_000))]
+    pub(crate) memory_limit: Option<i64>,
 }
 
 /// What can be looked at.

@@ -2,6 +2,8 @@
 
 pub(super) mod submit;
 
+pub(crate) use submit::options;
+
 use crate::args::{Control, Globals, Inspect, Jobs, JobsAction, Queue};
 use crate::backend::Backend;
 use crate::failure::{Done, Exit, Failure};
@@ -52,7 +54,7 @@ async fn act(backend: &Backend, action: JobsAction, output: &Output) -> Done {
     Ok(OK)
 }
 
-pub(super) fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),

@@ -62,6 +62,22 @@ impl GraphNode {
         }
     }
 
+    fn each(&self, check: &mut impl FnMut(&NewJob) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Chain(nodes) | Self::Group(nodes) => {
+                nodes.iter().try_for_each(|node| node.each(check))
+            }
+            Self::Chord(nodes, body) => {
+                nodes.iter().try_for_each(|node| node.each(check))?;
+                body.each(check)
+            }
+            Self::Job(new, on_failure) => {
+                check(new)?;
+                on_failure.iter().try_for_each(check)
+            }
+        }
+    }
+
     fn each_job(&mut self, act: &mut impl FnMut(&mut NewJob)) {
         match self {
             Self::Job(new, on_failure) => {
@@ -161,6 +177,7 @@ impl Engine {
         let routes = self.job_routes();
         graph.each_job(&mut |new| route(&routes, new));
         graph.check(0, &mut 0)?;
+        graph.each(&mut |new| self.check_slots(new))?;
         let root = match graph.first() {
             Some(first) => first.task_id.get_or_insert_with(new_uuid).clone(),
             None => return Err(Error::invalid("A graph has at least one job.")),

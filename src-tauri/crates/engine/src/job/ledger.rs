@@ -2,8 +2,10 @@
 
 use super::builtin;
 use super::monitor::JobRetention;
+use super::training::TRAIN_TASK;
 use crate::Engine;
 use crate::credential::{Hash, random_secret, sha256};
+use crate::project::{JUPYTER_RUNTIME, JUPYTER_TASK};
 use crate::schedule::ReadJob;
 use branchline_core::event::EventKind;
 use branchline_core::job::JOB_TAG;
@@ -17,7 +19,7 @@ use branchline_store::{Class, JobRow, StoreResult, WriteTx};
 use serde_json::json;
 use std::collections::HashMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -40,6 +42,26 @@ pub struct JobsHost {
     pub retention: JobRetention,
 }
 
+/// What a job was asked with, in its folder.
+const ARGUMENTS_FILE: &str = "arguments.json";
+/// Modules for Python, in its folder.
+const MODULES: &str = "python";
+/// They run a project's functions and notebooks.
+const RUNNERS: [(&str, &str); 2] = [
+    ("branchline_task.py", include_str!("../../python/branchline_task.py")),
+    ("branchline_notebook.py", include_str!("../../python/branchline_notebook.py")),
+];
+/// The built-in training, in the folder of those modules; the example's files.
+const TRAINING: [(&str, &str); 3] = [
+    ("diabetes/tasks.py", include_str!("../../../../../examples/diabetes/tasks.py")),
+    ("diabetes/train.py", include_str!("../../../../../examples/diabetes/train.py")),
+    (
+        "diabetes/requirements.txt",
+        include_str!("../../../../../examples/diabetes/requirements.txt"),
+    ),
+];
+/// Arguments that are longer are in their file only.
+const LONGEST_VARIABLE: usize = 32 * 1024;
 /// How often it is looked whether jobs are too old.
 const LOOK_BACK: Duration = Duration::from_secs(3600);
 /// How long ends of jobs are gathered before it is looked whether they are too many.
@@ -222,6 +244,13 @@ fn finish(
     Ok(())
 }
 
+/// Whether one of our modules runs in the job's Python.
+fn runs_ours(job: &Job) -> bool {
+    let command = &job.work.command;
+    command.get(1).is_some_and(|flag| flag == "-m")
+        && command.get(2).is_some_and(|module| module.starts_with("branchline_"))
+}
+
 impl Ledger {
     async fn user_of(&self, job: &Job) -> Result<User> {
         let gone = || Error::not_found("The user who asked for this job is gone.");
@@ -255,7 +284,46 @@ impl Ledger {
         Ok(secret)
     }
 
-    fn environment(&self, job: &Job, user: &User, secret: &str, before: &[String]) -> Env {
+    /// What an attempt's process finds in its folder: what it was asked with, and the
+    /// modules that run functions and notebooks.
+    fn lay_out(&self, job: &Job, folder: &Path) -> std::io::Result<()> {
+        crate::platform::create_private_dir(folder)?;
+        let asked = format!("{{\"args\": {}, \"kwargs\": {}}}", job.work.args, job.work.kwargs);
+        std::fs::write(folder.join(ARGUMENTS_FILE), asked)?;
+        if job.work.name == JUPYTER_TASK {
+            // What one before noted is not this one's.
+            let _ = std::fs::remove_dir_all(folder.join(JUPYTER_RUNTIME));
+            crate::platform::create_private_dir(&folder.join(JUPYTER_RUNTIME))?;
+        }
+        if runs_ours(job) {
+            let training = (job.work.name == TRAIN_TASK).then_some(TRAINING).into_iter().flatten();
+            for (name, text) in RUNNERS.into_iter().chain(training) {
+                let file = folder.join(MODULES).join(name);
+                file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+                std::fs::write(file, text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The graphics processors that an attempt sees, if that is ours to say.
+    fn devices(&self, slots: &[u32]) -> Option<String> {
+        if self.engine.inner.gpu_slots == 0 {
+            return None;
+        }
+        // What we see ourselves is what there is to share out.
+        let ours = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
+        let ours: Vec<&str> = ours.split(',').filter(|device| !device.is_empty()).collect();
+        let device = |slot: &u32| match usize::try_from(*slot).ok().and_then(|at| ours.get(at)) {
+            Some(device) => (*device).to_owned(),
+            None => slot.to_string(),
+        };
+        Some(slots.iter().map(device).collect::<Vec<_>>().join(","))
+    }
+
+    fn environment(&self, job: &Job, user: &User, secret: &str, before: &Before) -> Env {
+        let folder = self.engine.job_folder(&job.task_id);
+        let inside = |name: &str| folder.join(name).to_string_lossy().into_owned();
         let mut env: Vec<(String, String)> = PASSED_ON
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
@@ -276,15 +344,38 @@ impl Ledger {
         ];
         env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
         env.push(("BRANCHLINE_JOB_ATTEMPT".to_owned(), job.attempt.to_string()));
-        env.push(("BRANCHLINE_ARGS".to_owned(), job.work.args.clone()));
-        env.push(("BRANCHLINE_KWARGS".to_owned(), job.work.kwargs.clone()));
-        env.push(("BRANCHLINE_PARENT_RESULTS".to_owned(), format!("[{}]", before.join(","))));
+        env.push(("BRANCHLINE_ARGUMENTS_FILE".to_owned(), inside(ARGUMENTS_FILE)));
+        // A variable that is too long would keep the process from starting.
+        if job.work.args.len() + job.work.kwargs.len() <= LONGEST_VARIABLE {
+            env.push(("BRANCHLINE_ARGS".to_owned(), job.work.args.clone()));
+            env.push(("BRANCHLINE_KWARGS".to_owned(), job.work.kwargs.clone()));
+        }
+        let results = format!("[{}]", before.results.join(","));
+        env.push(("BRANCHLINE_PARENT_RESULTS".to_owned(), results));
+        if let Some(devices) = self.devices(&before.gpu_slots) {
+            env.push(("CUDA_VISIBLE_DEVICES".to_owned(), devices));
+        }
+        if job.work.name == JUPYTER_TASK {
+            env.push(("JUPYTER_RUNTIME_DIR".to_owned(), inside(JUPYTER_RUNTIME)));
+        }
+        if runs_ours(job) {
+            env.push(("PYTHONPATH".to_owned(), inside(MODULES)));
+        }
         env.extend(job.work.env.iter().cloned());
         env
     }
 }
 
 type Env = Vec<(String, String)>;
+
+/// What was there before an attempt's process.
+#[derive(Default)]
+struct Before {
+    /// Of the jobs before it in its graph, JSON.
+    results: Vec<String>,
+    /// The slots of graphics processors that it was given.
+    gpu_slots: Vec<u32>,
+}
 
 impl JobLedger for Ledger {
     async fn recover(&self, worker: &str) -> Result<()> {
@@ -297,9 +388,10 @@ impl JobLedger for Ledger {
 
     async fn claim(&self, worker: &str, room: usize, lease: Duration) -> Result<Claimed> {
         let (worker, lease) = (worker.to_owned(), millis(lease));
+        let slots = self.engine.inner.gpu_slots;
         let claims = self
             .engine
-            .track(&self.owner, move |tx, actor| tx.claim_jobs(actor, &worker, room, lease))
+            .track(&self.owner, move |tx, actor| tx.claim_jobs(actor, &worker, room, lease, slots))
             .await?;
         let now = self.engine.now();
         let next_in =
@@ -318,11 +410,16 @@ impl JobLedger for Ledger {
         let id = job.task_id.clone();
         let before = self
             .engine
-            .read(&self.owner, move |view| view.results_before(view.job(&id)?.row))
+            .read(&self.owner, move |view| {
+                let row = view.job(&id)?.row;
+                let attempt = view.attempts(row)?.pop().unwrap_or_default();
+                let results = view.results_before(row)?;
+                Ok(Before { results, gpu_slots: attempt.gpu_slots })
+            })
             .await?;
         let folder = self.engine.job_folder(&job.task_id);
-        let made = folder.clone();
-        tokio::task::spawn_blocking(move || crate::platform::create_private_dir(&made))
+        let (ledger, its_job, made) = (self.clone(), job.clone(), folder.clone());
+        tokio::task::spawn_blocking(move || ledger.lay_out(&its_job, &made))
             .await
             .map_err(|cause| Error::internal("A job's folder was not made.").source(cause))?
             .map_err(|cause| {
@@ -345,6 +442,19 @@ impl JobLedger for Ledger {
 
     async fn call(&self, job: &Job) -> Outcome {
         builtin::call(self, job).await
+    }
+
+    async fn reported(&self, job: &Job, line: String) {
+        let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&line);
+        if object.is_err() || line.len() > super::REPORT_BYTES {
+            return;
+        }
+        let id = job.task_id.clone();
+        let kept =
+            self.engine.track(&self.owner, move |tx, actor| tx.report_job(actor, &id, &line));
+        if let Err(error) = kept.await {
+            tracing::warn!(job.id = %job.task_id, "what a job said of itself was not kept: {error}");
+        }
     }
 
     fn wrote(&self, job: &Job) {

@@ -33,7 +33,7 @@ fn whole(bytes: &[u8]) -> usize {
 }
 
 /// Waits for an event that is one of `about`, or that may have been.
-pub(super) async fn next(changes: &mut Receiver<Event>, about: &[EventKind]) {
+pub(crate) async fn next(changes: &mut Receiver<Event>, about: &[EventKind]) {
     loop {
         match changes.recv().await {
             Ok(event) if about.contains(&event.kind) => return,

@@ -7,6 +7,7 @@ mod ledger;
 mod log;
 mod monitor;
 mod queue;
+mod training;
 
 use crate::experiment::{check_max_results, page};
 use crate::{Engine, permit};
@@ -24,7 +25,9 @@ pub use branchline_jobs::supervisor::if_asked as supervise_if_asked;
 pub use graph::{GraphNode, QueuedGraph};
 pub use ledger::JobsHost;
 pub use log::LogPart;
+pub(crate) use log::next as next_event;
 pub use monitor::{JobHistory, JobRetention};
+pub use training::TrainRules;
 
 /// Jobs on a page at most.
 const MAX_RESULTS: usize = 1000;
@@ -42,6 +45,8 @@ pub struct JobSearch {
     pub name: Option<String>,
     /// Of this graph.
     pub root: Option<String>,
+    /// Of this project, by its number.
+    pub project: Option<i64>,
     /// And all of these hold.
     pub terms: Vec<JobTerm>,
     /// On a page.
@@ -57,6 +62,7 @@ impl JobSearch {
             queue: self.queue.clone(),
             name: self.name.clone(),
             root: self.root.clone(),
+            project: self.project,
             terms: self.terms.clone(),
         }
     }
@@ -160,8 +166,8 @@ impl Engine {
     /// The actor is no superuser; a field breaks a rule; there is no such task.
     pub async fn submit_job(&self, actor: &Actor, mut new: NewJob) -> Result<Queued> {
         permit::require_superuser(actor)?;
-        route(&self.job_routes(), &mut new);
-        check(&new)?;
+        self.route_job(&mut new);
+        self.check_job(&new)?;
         let queued = self
             .durably(actor, move |tx, actor| {
                 let queued = tx.enqueue_job(actor, &new, &Place::default())?;
@@ -333,8 +339,39 @@ impl Engine {
         &builtin::NAMES
     }
 
+    /// A job may be asked for here.
+    pub(crate) fn check_job(&self, new: &NewJob) -> Result<()> {
+        check(new)?;
+        self.check_slots(new)
+    }
+
+    /// Gives a job that names no queue the one that the settings say.
+    pub(crate) fn route_job(&self, new: &mut NewJob) {
+        route(&self.job_routes(), new);
+    }
+
+    /// There may be something to run.
+    pub(crate) fn ring_jobs(&self) {
+        self.inner.jobs.ring();
+    }
+
+    /// Ends a job that runs here and was cancelled.
+    pub(crate) fn end_running_job(&self, task_id: &str) {
+        self.inner.jobs.cancel(task_id);
+    }
+
+    /// A job that needs more graphics processors than there are would wait for ever.
+    fn check_slots(&self, new: &NewJob) -> Result<()> {
+        let (needed, there) = (new.options.gpus, self.inner.gpu_slots);
+        if needed <= there {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("The job needs {needed} GPUs; there are {there} slots."))
+            .hint("The setting jobs.gpu_slots says how many there are."))
+    }
+
     /// Where a job's log and result are.
-    fn job_folder(&self, task_id: &str) -> std::path::PathBuf {
+    pub(crate) fn job_folder(&self, task_id: &str) -> std::path::PathBuf {
         self.inner.data_dir.join("jobs").join(task_id)
     }
 }

@@ -7,11 +7,14 @@
 
 mod log;
 mod platform;
+mod progress;
 mod watch;
 
 use crate::message::{Ended, Order, Orders, Report};
+use crate::process::PROGRESS_FILE;
 use log::Log;
 use platform::Tree;
+use progress::Progress;
 use std::fs::File;
 use std::io::{self, BufRead, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -79,13 +82,15 @@ fn supervise() -> io::Result<()> {
     let pid = start(&orders, &tree, input)?;
     tell(&Report::Started { pid });
     let reader = std::thread::spawn(move || log.follow(output, || tell(&Report::Wrote)));
-    watch.start(Arc::clone(&tree));
+    let progress = Progress::new(orders.folder.join(PROGRESS_FILE));
+    let watching = watch.start(Arc::clone(&tree), progress);
     let status = platform::wait(&tree, pid)?;
     watch.ended();
     // What the job started and left behind ends with it.
     lock_tree(&tree).kill();
     platform::reap(&tree);
     let _ = reader.join();
+    let _ = watching.join();
     let (cpu_ms, peak_bytes) = (platform::cpu_ms(), watch.peak_bytes());
     tell(&Report::Ended(Ended {
         cause: watch.cause(),

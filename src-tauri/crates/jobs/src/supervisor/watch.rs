@@ -1,13 +1,15 @@
-//! What ends a job from outside: an order, a limit, an owner that is gone. And how much
-//! memory it holds meanwhile.
+//! What ends a job from outside: an order, a limit, an owner that is gone. And what it
+//! holds of memory and says of itself meanwhile.
 
 use super::lock_tree;
 use super::platform::{Ask, Tree};
+use super::progress::Progress;
 use crate::message::{Cause, Orders};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How often memory is looked at.
+/// How often memory and progress are looked at.
 const SAMPLE: Duration = Duration::from_secs(1);
 
 pub(super) struct Watch {
@@ -16,6 +18,7 @@ pub(super) struct Watch {
     grace: Duration,
     soft: Option<Duration>,
     hard: Option<Duration>,
+    memory: Option<i64>,
 }
 
 struct State {
@@ -41,6 +44,7 @@ impl Watch {
             grace: Duration::from_millis(orders.grace_ms),
             soft: limit(orders.soft_limit_ms),
             hard: limit(orders.hard_limit_ms),
+            memory: orders.memory_limit,
         }
     }
 
@@ -82,12 +86,20 @@ impl Watch {
     }
 
     /// Watches in a thread of its own until the process has ended.
-    pub(super) fn start(self: &Arc<Self>, tree: Arc<Mutex<Tree>>) {
+    pub(super) fn start(
+        self: &Arc<Self>,
+        tree: Arc<Mutex<Tree>>,
+        mut progress: Progress,
+    ) -> JoinHandle<()> {
         let watch = Arc::clone(self);
-        std::thread::spawn(move || watch.watch(&tree));
+        std::thread::spawn(move || {
+            watch.watch(&tree, &mut progress);
+            // What it said last counts too.
+            progress.look();
+        })
     }
 
-    fn watch(&self, tree: &Mutex<Tree>) {
+    fn watch(&self, tree: &Mutex<Tree>, progress: &mut Progress) {
         let began = Instant::now();
         let mut soft = self.soft.map(|limit| began + limit);
         let hard = self.hard.map(|limit| began + limit);
@@ -127,6 +139,13 @@ impl Watch {
                 sample = now + SAMPLE;
                 let held = lock_tree(tree).peak_bytes();
                 state.peak_bytes = state.peak_bytes.max(held);
+                progress.look();
+                if held.zip(self.memory).is_some_and(|(held, most)| held > most)
+                    && state.cause == Cause::Itself
+                {
+                    state.cause = Cause::MemoryLimit;
+                    lock_tree(tree).kill();
+                }
             }
             let next = [
                 soft,

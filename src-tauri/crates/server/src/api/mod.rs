@@ -18,7 +18,9 @@ mod metrics;
 mod models;
 pub(crate) mod monitor;
 mod network;
+mod notebooks;
 mod preferences;
+mod projects;
 mod prometheus;
 mod queues;
 mod runs;
@@ -26,6 +28,7 @@ mod schedules;
 mod search;
 pub(crate) mod server;
 mod session;
+mod sweeps;
 mod tokens;
 mod traces;
 mod trash;
@@ -65,6 +68,9 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(jobs::routes())
         .merge(job_monitor::routes())
         .merge(queues::routes())
+        .merge(projects::routes())
+        .merge(sweeps::routes())
+        .merge(notebooks::routes())
         .merge(schedules::routes())
         .merge(filter::routes())
         .merge(database::routes())

@@ -242,6 +242,22 @@ settings! {
     jobs_grace_seconds: u16 = "3",
         "jobs.grace_seconds", "BRANCHLINE_JOBS_GRACE_SECONDS", "", [];
 
+    /// Graphics processors that jobs share out among themselves, one job each at a time.
+    /// A job that asks for some gets their numbers as CUDA_VISIBLE_DEVICES; one that asks for
+    /// none sees none. 0: jobs ask for none, and see what Branchline itself sees.
+    jobs_gpu_slots: u16 = "0",
+        "jobs.gpu_slots", "BRANCHLINE_JOBS_GPU_SLOTS", "", [];
+
+    /// The project that trains for the stack's `ml/train-model`, by name.
+    /// Its first task that takes alpha and l1_ratio does. Empty: the training that is built in.
+    ml_project: Option<String> = "",
+        "ml.project", "BRANCHLINE_ML_PROJECT", "", [];
+
+    /// The Python of the training that is built in; it has mlflow and scikit-learn.
+    /// Empty: the one of the environment that Branchline was started in, or a project's.
+    ml_python: Option<String> = "",
+        "ml.python", "BRANCHLINE_ML_PYTHON", "", [];
+
     /// Which queue jobs go to that name none, by task: `train.*=gpu, app.worker.*=slow`.
     /// The first that matches; `*` stands for anything. Else they go to `main-queue`.
     jobs_routes: Vec<String> = "",

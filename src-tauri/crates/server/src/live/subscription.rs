@@ -286,6 +286,7 @@ mod tests {
         use branchline_engine::{Durability, EngineOptions};
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(EngineOptions {
+            gpu_slots: 0,
             data_dir: folder.path().to_owned(),
             durability: Durability::Fast,
             clock: std::sync::Arc::new(SystemClock),

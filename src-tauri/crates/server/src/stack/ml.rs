@@ -2,6 +2,8 @@
 
 use super::error::{StackError, StackResult};
 use super::extract::{Json, Path, Superuser};
+use super::utils::TaskQueued;
+use crate::api::jobs::check_command;
 use crate::error::Failure;
 use crate::state::AppState;
 use axum::extract::State;
@@ -19,6 +21,7 @@ use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(train_model))
         .routes(routes!(list_stack_runs))
         .routes(routes!(read_stack_run))
         .routes(routes!(register_model_of_run))
@@ -138,6 +141,41 @@ impl From<RegisteredModel> for StackModel {
             description: model.description.unwrap_or_default(),
         }
     }
+}
+
+/// What to train with.
+#[derive(Deserialize, ToSchema)]
+#[schema(example = json!({"alpha": 0.05, "l1_ratio": 0.05}))]
+struct TrainModel {
+    #[schema(example = 0.05)]
+    alpha: f64,
+    #[schema(example = 0.05)]
+    l1_ratio: f64,
+}
+
+/// Trains an elastic net on the diabetes data, as a job whose result is the run's id. The
+/// settings `ml.project` and `ml.python` say with which code and which Python.
+#[utoipa::path(
+    post,
+    path = "/api/v1/ml/train-model",
+    tag = "ml",
+    request_body = TrainModel,
+    responses(
+        (status = 201, description = "Queued, and on the disk.", body = TaskQueued),
+        Failure
+    )
+)]
+async fn train_model(
+    State(state): State<AppState>,
+    Superuser(actor): Superuser,
+    Json(body): Json<TrainModel>,
+) -> StackResult<(StatusCode, Json<TaskQueued>)> {
+    check_command(&state, true)?;
+    let TrainModel { alpha, l1_ratio } = body;
+    let queued =
+        state.engine.submit_training(&actor, &state.options.train, alpha, l1_ratio).await?;
+    let body = TaskQueued { msg: "Training started.", task_id: queued.job.task_id };
+    Ok((StatusCode::CREATED, Json(body)))
 }
 
 /// The runs of the first experiment, deleted ones included.

@@ -39,5 +39,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// What no document of HTTP operations can describe, and other spellings of paths.
 pub(crate) fn plain_routes() -> Router<AppState> {
-    live::routes().merge(users::plain_routes()).merge(items::plain_routes())
+    live::routes()
+        .merge(users::plain_routes())
+        .merge(items::plain_routes())
+        .merge(utils::plain_routes())
 }

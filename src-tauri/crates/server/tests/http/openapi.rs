@@ -239,7 +239,7 @@ fn the_document_says_who_gets_in() {
 }
 
 /// What the stack's clients call.
-const STACK: [&str; 25] = [
+const STACK: [&str; 29] = [
     "POST /login/access-token",
     "POST /login/test-token",
     "POST /password-recovery/{}",
@@ -252,6 +252,10 @@ const STACK: [&str; 25] = [
     "GET /users/{}",
     "PUT /users/{}",
     "POST /utils/test-email/",
+    "POST /utils/queue-celery-task/",
+    "POST /utils/test-celery/",
+    "GET /utils/task-status/{}",
+    "POST /ml/train-model",
     "GET /items/",
     "POST /items/",
     "GET /items/{}",

@@ -1,6 +1,6 @@
 //! `branchline jobs submit`.
 
-use crate::args::Submit;
+use crate::args::{How, Submit};
 use crate::backend::Backend;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -39,6 +39,28 @@ fn surroundings(args: &Submit, body: &mut Map<String, Value>) -> Result<(), Fail
     Ok(())
 }
 
+/// What a body says of how a job is queued and run.
+pub(crate) fn options(how: How) -> Map<String, Value> {
+    let given = [
+        ("task_id", json!(how.id)),
+        ("queue", json!(how.queue)),
+        ("priority", json!(how.priority)),
+        ("countdown", json!(how.countdown)),
+        ("eta", json!(how.eta)),
+        ("expires", json!(how.expires)),
+        ("max_retries", json!(how.max_retries)),
+        ("retry_delay", json!(how.retry_delay)),
+        ("acks_late", json!(how.acks_late.then_some(true))),
+        ("soft_time_limit", json!(how.soft_time_limit)),
+        ("time_limit", json!(how.time_limit)),
+        ("unique_key", json!(how.unique_key)),
+        ("gpus", json!(how.gpus)),
+        ("memory_limit", json!(how.memory_limit.map(|mb| mb * 1024 * 1024))),
+    ];
+    let given = given.into_iter().filter(|(_, value)| !value.is_null());
+    given.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// The job that the arguments ask for.
 pub(crate) fn body(args: Submit) -> Result<Map<String, Value>, Failure> {
     let mut body = Map::new();
@@ -49,21 +71,10 @@ pub(crate) fn body(args: Submit) -> Result<Map<String, Value>, Failure> {
         ("task", json!(args.task)),
         ("args", json!(parsed("--args", args.args)?)),
         ("kwargs", json!(parsed("--kwargs", args.kwargs)?)),
-        ("task_id", json!(args.id)),
-        ("queue", json!(args.queue)),
-        ("priority", json!(args.priority)),
-        ("countdown", json!(args.countdown)),
-        ("eta", json!(args.eta)),
-        ("expires", json!(args.expires)),
-        ("max_retries", json!(args.max_retries)),
-        ("retry_delay", json!(args.retry_delay)),
-        ("acks_late", json!(args.acks_late.then_some(true))),
-        ("soft_time_limit", json!(args.soft_time_limit)),
-        ("time_limit", json!(args.time_limit)),
-        ("unique_key", json!(args.unique_key)),
     ];
     let given = given.into_iter().filter(|(_, value)| !value.is_null());
     body.extend(given.map(|(name, value)| (name.to_owned(), value)));
+    body.extend(options(args.how));
     Ok(body)
 }
 

@@ -69,7 +69,7 @@ fn info() -> Info {
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some(
             "The own API of a Branchline server. Times are RFC 3339 in UTC, except the arrays of \
-             charts, which hold milliseconds. A failure is `{detail, code, hint?, position?}`; \
+             charts, which hold milliseconds. A failure is `{detail, code, hint?, position?, fields?}`; \
              branch on `code`. Live changes come over the WebSocket `/api/v1/events`, and people \
              meet at `/api/live`.",
         ))
@@ -78,7 +78,7 @@ fn info() -> Info {
 }
 
 /// In the order in which to show them.
-const TAGS: [(&str, &str); 21] = [
+const TAGS: [(&str, &str); 22] = [
     ("login", "Signing in as the stack's clients do, and recovering a password."),
     ("session", "Signing in as the window does."),
     ("account", "The caller: profile, password, sessions, tokens, preferences."),
@@ -94,6 +94,7 @@ const TAGS: [(&str, &str); 21] = [
     ("traces", "Traces and their spans."),
     ("search", "Finding by words, and checking a filter."),
     ("jobs", "Jobs, queues and rates."),
+    ("projects", "Folders with code: what they offer to run, sweeps, notebooks."),
     ("schedules", "Jobs that are queued by themselves, by the clock."),
     ("trash", "What was deleted and can be restored."),
     ("mail", "The outbox."),

@@ -20,25 +20,10 @@ enum Expires {
     At(Time),
 }
 
-/// A job to queue.
+/// How a job is queued and run.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"task": "app.worker.run_task", "args": ["hello"], "priority": 5}))]
-pub(in crate::api) struct SubmitJob {
-    /// A task by its name; or `command`.
-    task: Option<String>,
-    /// Program and arguments; never a shell's string.
-    command: Option<Vec<String>>,
-    #[serde(default)]
-    args: Vec<Value>,
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    kwargs: Map<String, Value>,
-    /// Where the command runs; the job's own folder when absent.
-    cwd: Option<String>,
-    /// Variables added to the command's environment.
-    #[serde(default)]
-    env: BTreeMap<String, String>,
+#[schema(as = JobOptions)]
+pub(in crate::api) struct OptionsBody {
     /// Queuing the same id again answers the job that is there.
     task_id: Option<String>,
     /// When absent the one that `jobs.routes` says, or `main-queue`.
@@ -71,6 +56,33 @@ pub(in crate::api) struct SubmitJob {
     time_limit: Option<f64>,
     /// While a job with this key lives, queuing answers that one.
     unique_key: Option<String>,
+    /// Slots of graphics processors that it needs.
+    #[serde(default)]
+    gpus: u32,
+    /// Bytes that its processes may hold together; past that it is killed.
+    memory_limit: Option<i64>,
+}
+
+/// A job to queue.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::api) struct SubmitJob {
+    /// A task by its name; or `command`.
+    task: Option<String>,
+    /// Program and arguments; never a shell's string.
+    command: Option<Vec<String>>,
+    #[serde(default)]
+    args: Vec<Value>,
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    kwargs: Map<String, Value>,
+    /// Where the command runs; the job's own folder when absent.
+    cwd: Option<String>,
+    /// Variables added to the command's environment.
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    #[serde(flatten)]
+    options: OptionsBody,
 }
 
 fn ms(field: &str, seconds: f64) -> Result<i64> {
@@ -88,24 +100,9 @@ fn optional_ms(field: &str, seconds: Option<f64>) -> Result<Option<i64>> {
     seconds.map(|seconds| ms(field, seconds)).transpose()
 }
 
-impl SubmitJob {
-    /// Whether it runs a program.
-    pub(in crate::api) fn is_command(&self) -> bool {
-        self.command.is_some()
-    }
-
-    pub(in crate::api) fn read(self, now: i64) -> Result<NewJob> {
-        let (name, command) = match (self.task, self.command) {
-            (Some(task), None) => (task, Vec::new()),
-            (task, Some(command)) if !command.is_empty() => {
-                (task.unwrap_or_else(|| COMMAND_NAME.to_owned()), command)
-            }
-            _ => {
-                return Err(Error::invalid(
-                    "A job has a 'task', or a 'command' that is an array of program and arguments.",
-                ));
-            }
-        };
+impl OptionsBody {
+    /// The caller's id for the job, and how it is run.
+    pub(in crate::api) fn read(self, now: i64) -> Result<(Option<String>, JobOptions)> {
         let eta = match (self.eta, optional_ms("countdown", self.countdown)?) {
             (Some(_), Some(_)) => {
                 return Err(Error::invalid("A job has 'eta' or 'countdown', not both."));
@@ -137,7 +134,32 @@ impl SubmitJob {
             soft_limit_ms: optional_ms("soft_time_limit", self.soft_time_limit)?,
             hard_limit_ms: optional_ms("time_limit", self.time_limit)?,
             unique_key: self.unique_key,
+            gpus: self.gpus,
+            memory_limit: self.memory_limit,
         };
+        Ok((self.task_id, options))
+    }
+}
+
+impl SubmitJob {
+    /// Whether it runs a program.
+    pub(in crate::api) fn is_command(&self) -> bool {
+        self.command.is_some()
+    }
+
+    pub(in crate::api) fn read(self, now: i64) -> Result<NewJob> {
+        let (name, command) = match (self.task, self.command) {
+            (Some(task), None) => (task, Vec::new()),
+            (task, Some(command)) if !command.is_empty() => {
+                (task.unwrap_or_else(|| COMMAND_NAME.to_owned()), command)
+            }
+            _ => {
+                return Err(Error::invalid(
+                    "A job has a 'task', or a 'command' that is an array of program and arguments.",
+                ));
+            }
+        };
+        let (task_id, options) = self.options.read(now)?;
         let work = Work {
             name,
             command,
@@ -145,8 +167,9 @@ impl SubmitJob {
             env: self.env.into_iter().collect(),
             args: Value::Array(self.args).to_string(),
             kwargs: Value::Object(self.kwargs).to_string(),
+            project: None,
         };
-        Ok(NewJob { task_id: self.task_id, work, options })
+        Ok(NewJob { task_id, work, options })
     }
 }
 
@@ -186,7 +209,7 @@ pub(in crate::api) enum GraphBody {
 
 /// A group of the same job with each of the lists behind its own arguments.
 fn each(job: SubmitJob, over: Vec<Vec<Value>>, now: i64) -> Result<GraphNode> {
-    if job.task_id.is_some() {
+    if job.options.task_id.is_some() {
         return Err(Error::invalid("A job that is queued many times has no 'task_id'."));
     }
     let own = job.args.clone();
@@ -279,6 +302,12 @@ pub(in crate::api) struct JobBody {
     soft_time_limit: Option<f64>,
     time_limit: Option<f64>,
     unique_key: Option<String>,
+    /// Slots of graphics processors that it needs.
+    gpus: u32,
+    /// Bytes that its processes may hold together.
+    memory_limit: Option<i64>,
+    /// The number of the project whose code it is.
+    project_id: Option<i64>,
     /// In one line, what went wrong.
     message: Option<String>,
     /// What the job said of itself; `progress` is 0 to 1.
@@ -353,6 +382,9 @@ impl From<Job> for JobBody {
             soft_time_limit: options.soft_limit_ms.map(seconds),
             time_limit: options.hard_limit_ms.map(seconds),
             unique_key: options.unique_key,
+            gpus: options.gpus,
+            memory_limit: options.memory_limit,
+            project_id: work.project,
             message: job.message,
             meta: job.meta.as_deref().map_or(Value::Null, parsed),
             cancelled: job.cancelled,
@@ -383,6 +415,8 @@ struct AttemptBody {
     cpu_ms: Option<i64>,
     /// The most memory that was seen.
     peak_bytes: Option<i64>,
+    /// The slots of graphics processors that it was given.
+    gpu_slots: Vec<u32>,
 }
 
 impl From<Attempt> for AttemptBody {
@@ -398,6 +432,7 @@ impl From<Attempt> for AttemptBody {
             signal: attempt.signal,
             cpu_ms: attempt.cpu_ms,
             peak_bytes: attempt.peak_bytes,
+            gpu_slots: attempt.gpu_slots,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use body::{DetailBody, GraphBody, StatsBody};
-pub(in crate::api) use body::{JobBody, SubmitJob};
+pub(in crate::api) use body::{JobBody, OptionsBody, SubmitJob};
 use branchline_core::{Clock, Error, JobState, NewJob, Result, SystemClock, job_filter};
 use branchline_engine::JobSearch;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ const PAGE: usize = 100;
 const MOST_ON_PAGE: usize = 1000;
 
 /// A command may be asked for only where the network cannot.
-pub(super) fn check_command(state: &AppState, is_command: bool) -> Result<()> {
+pub(crate) fn check_command(state: &AppState, is_command: bool) -> Result<()> {
     if is_command && state.options.refuse_commands {
         return Err(Error::denied(
             "Jobs may not run commands while the server listens beyond this machine.",
@@ -69,7 +69,10 @@ fn wait(seconds: Option<f64>) -> Result<Duration> {
     post,
     path = "/api/v1/jobs",
     tag = "jobs",
-    request_body = SubmitJob,
+    request_body(
+        content = SubmitJob,
+        example = json!({"task": "app.worker.run_task", "args": ["hello"], "priority": 5})
+    ),
     responses(
         (status = 201, description = "Queued, and on the disk.", body = JobBody),
         (status = 200, description = "It was there already.", body = JobBody),
@@ -133,6 +136,8 @@ struct ListJobs {
     task: Option<String>,
     /// Only jobs of this graph.
     root: Option<String>,
+    /// Only jobs of this project, by its number.
+    project: Option<i64>,
     /// Only jobs with these words in name, command or id; `state:`, `name:`, `args:`, `kwargs:`,
     /// `result:`, `queue:` and `id:` say where a word has to be.
     filter: Option<String>,
@@ -174,6 +179,7 @@ async fn list_jobs(
         queue: query.queue,
         name: query.task,
         root: query.root,
+        project: query.project,
         terms: job_filter::parse(query.filter.as_deref().unwrap_or_default())?,
         max_results: page_size(query.max_results, PAGE, MOST_ON_PAGE)?,
         page_token: query.page_token,

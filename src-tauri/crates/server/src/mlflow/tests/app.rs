@@ -62,6 +62,7 @@ impl App {
     pub(super) fn with(options: ServerOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(EngineOptions {
+            gpu_slots: 0,
             data_dir: folder.path().to_owned(),
             durability: Durability::Fast,
             clock: Arc::new(SystemClock),

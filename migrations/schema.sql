@@ -793,42 +793,6 @@ CREATE TABLE job_rate (
     next_at     INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE project (
-    id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    uid         TEXT NOT NULL UNIQUE,
-    name        TEXT NOT NULL UNIQUE,
-    -- Its folder, absolute.
-    path        TEXT NOT NULL UNIQUE,
-    -- The Python that was chosen; found in the folder when absent.
-    interpreter TEXT,
-    created_at  INTEGER NOT NULL,
-    updated_at  INTEGER NOT NULL,
-    created_by  INTEGER REFERENCES user (id) ON DELETE SET NULL
-) STRICT;
-
-CREATE TABLE sweep (
-    id         INTEGER PRIMARY KEY AUTOINCREMENT,
-    -- Its jobs carry it as their root.
-    root_id    TEXT NOT NULL UNIQUE,
-    project_id INTEGER REFERENCES project (id) ON DELETE SET NULL,
-    task       TEXT NOT NULL,
-    method     TEXT NOT NULL CHECK (method IN ('grid', 'random')),
-    -- JSON: what is varied over, as it was asked for.
-    space      TEXT NOT NULL,
-    -- Sorted by this metric of its runs, or member of its results.
-    metric     TEXT,
-    goal       TEXT NOT NULL CHECK (goal IN ('max', 'min')),
-    created_at INTEGER NOT NULL,
-    created_by INTEGER REFERENCES user (id) ON DELETE SET NULL
-) STRICT;
-
-CREATE INDEX sweep_by_project ON sweep (project_id) WHERE project_id IS NOT NULL;
-
-CREATE INDEX job_by_project ON job (project_id) WHERE project_id IS NOT NULL;
-
-CREATE INDEX job_on_gpu ON job (id) WHERE lane = 3 AND gpus > 0;
-
-CREATE INDEX job_ready ON job (queue_id, gpus, rank, id) WHERE lane = 2;
 CREATE TABLE role (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     workspace_id INTEGER NOT NULL REFERENCES workspace (id),
@@ -907,3 +871,40 @@ CREATE INDEX schedule_fire_recent ON schedule_fire (schedule_id, id);
 CREATE INDEX schedule_fire_by_job ON schedule_fire (task_id) WHERE task_id IS NOT NULL;
 
 CREATE INDEX job_ended ON job (ended_at) WHERE lane = 0;
+
+CREATE TABLE project (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid         TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL UNIQUE,
+    -- Its folder, absolute.
+    path        TEXT NOT NULL UNIQUE,
+    -- The Python that was chosen; found in the folder when absent.
+    interpreter TEXT,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    created_by  INTEGER REFERENCES user (id) ON DELETE SET NULL
+) STRICT;
+
+CREATE TABLE sweep (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Its jobs carry it as their root.
+    root_id    TEXT NOT NULL UNIQUE,
+    project_id INTEGER REFERENCES project (id) ON DELETE SET NULL,
+    task       TEXT NOT NULL,
+    method     TEXT NOT NULL CHECK (method IN ('grid', 'random')),
+    -- JSON: what is varied over, as it was asked for.
+    space      TEXT NOT NULL,
+    -- Sorted by this metric of its runs, or member of its results.
+    metric     TEXT,
+    goal       TEXT NOT NULL CHECK (goal IN ('max', 'min')),
+    created_at INTEGER NOT NULL,
+    created_by INTEGER REFERENCES user (id) ON DELETE SET NULL
+) STRICT;
+
+CREATE INDEX sweep_by_project ON sweep (project_id) WHERE project_id IS NOT NULL;
+
+CREATE INDEX job_by_project ON job (project_id) WHERE project_id IS NOT NULL;
+
+CREATE INDEX job_on_gpu ON job (id) WHERE lane = 3 AND gpus > 0;
+
+CREATE INDEX job_ready ON job (queue_id, gpus, rank, id) WHERE lane = 2;

@@ -3,10 +3,12 @@
   const spec = await (await fetch('/api/v1/openapi.json')).json()
   // The browser sends the window's session by itself, and a page could not set its cookie; basic
   // is for programs. With two ways left the dialog says at once what to do.
-  for (const name of ['session', 'basic']) {
-    delete spec.components.securitySchemes[name]
-    spec.security = spec.security.filter((scheme) => !(name in scheme))
-  }
+  const shown = (name) => !['session', 'basic'].includes(name)
+  const { components } = spec
+  components.securitySchemes = Object.fromEntries(
+    Object.entries(components.securitySchemes).filter(([name]) => shown(name)),
+  )
+  spec.security = spec.security.filter((scheme) => Object.keys(scheme).every(shown))
   SwaggerUIBundle({
     spec,
     dom_id: '#docs',

@@ -739,6 +739,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ml/train-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Trains an elastic net on the diabetes data, as a job whose result is the run's id. The
+         *     settings ml.project and ml.python say with which code and which Python
+         */
+        post: operations["train_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -827,6 +847,41 @@ export interface paths {
         head?: never;
         /** Changes a version's description, tags and stage */
         patch: operations["update_version"];
+        trace?: never;
+    };
+    "/api/v1/notebook-servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the notebook servers that run or are about to */
+        get: operations["list_notebook_servers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notebook-servers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A notebook server; with wait once it answers, or after that many seconds */
+        get: operations["get_notebook_server"];
+        put?: never;
+        post?: never;
+        /** Stops a notebook server with all its kernels */
+        delete: operations["stop_notebook_server"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/openapi.json": {
@@ -935,6 +990,171 @@ export interface paths {
         head?: never;
         /** Merges into what the UI remembers; null removes a key */
         patch: operations["update_preferences"];
+        trace?: never;
+    };
+    "/api/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the projects */
+        get: operations["list_projects"];
+        put?: never;
+        /** Opens a folder as a project */
+        post: operations["add_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A project with what it offers, as its files are now */
+        get: operations["get_project"];
+        put?: never;
+        post?: never;
+        /** Forgets a project. Its folder and its jobs stay */
+        delete: operations["remove_project"];
+        options?: never;
+        head?: never;
+        /** Changes a project's name or Python */
+        patch: operations["patch_project"];
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/entry-points/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queues an entry point of a project's MLproject */
+        post: operations["run_entry_point"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/notebook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A notebook as its file says it */
+        get: operations["read_notebook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/notebook-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Starts JupyterLab in a project's environment with tracking set up, or answers the one
+         *     that runs there. It listens on this machine only
+         */
+        post: operations["start_notebooks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/notebook/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues a notebook, with its parameters as arguments. Its executed copy becomes an
+         *     artifact of the run that the job's result names
+         */
+        post: operations["run_notebook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reads a project's folder again, also where nothing seems to have changed */
+        post: operations["scan_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/sweeps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queues a sweep, all of its jobs or none. They carry its id as their root */
+        post: operations["submit_sweep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{id}/tasks/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queues a function of a project. Its arguments are checked by their types; what is wrong
+         *     is told in fields
+         */
+        post: operations["run_project_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/queues": {
@@ -1457,6 +1677,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sweeps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists sweeps, newest first */
+        get: operations["list_sweeps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweeps/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A sweep with its jobs, the best first */
+        get: operations["get_sweep"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sweeps/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops the rest of a sweep: what has not started, and what runs if that is wanted too */
+        post: operations["stop_sweep"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -1683,6 +1954,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/utils/queue-celery-task/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queues a task that answers with a word */
+        post: operations["queue_celery_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/utils/task-status/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How queued work stands. What is unknown is PENDING, as with Celery, where nobody can tell
+         *     it from what is not there yet
+         */
+        get: operations["task_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/utils/test-celery/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The same as the stack before this one asked for it: without the id in the answer */
+        post: operations["test_celery"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/utils/test-email/": {
         parameters: {
             query?: never;
@@ -1750,6 +2075,21 @@ export interface components {
              * @example bearer
              */
             token_type: string;
+        };
+        /**
+         * @description A folder to open as a project.
+         * @example {
+         *       "name": "diabetes",
+         *       "path": "/home/ada/diabetes"
+         *     }
+         */
+        AddProject: {
+            /** @description The folder, from the root. */
+            path: string;
+            /** @description The folder's own name when absent. */
+            name?: string | null;
+            /** @description A Python program, or an environment's folder; found in the folder when absent. */
+            interpreter?: string | null;
         };
         /** @description A name for a version. */
         Alias: {
@@ -1823,7 +2163,11 @@ export interface components {
              * @description The most memory that was seen.
              */
             peak_bytes?: number | null;
+            /** @description The slots of graphics processors that it was given. */
+            gpu_slots: number[];
         };
+        /** @description What a parameter goes over: values, or a range. */
+        AxisBody: unknown[] | components["schemas"]["RangeBody"];
         /**
          * @description Where to write.
          * @example {
@@ -2125,6 +2469,10 @@ export interface components {
             hint?: string | null;
             /** @description For a filter: the character (0-based) where reading stopped. */
             position?: number | null;
+            /** @description For a form: what is wrong with which field. */
+            fields?: {
+                [key: string]: string;
+            };
         };
         /** @description A group of runs. */
         Experiment: {
@@ -2352,6 +2700,21 @@ export interface components {
             /** Format: double */
             time_limit?: number | null;
             unique_key?: string | null;
+            /**
+             * Format: int32
+             * @description Slots of graphics processors that it needs.
+             */
+            gpus: number;
+            /**
+             * Format: int64
+             * @description Bytes that its processes may hold together.
+             */
+            memory_limit?: number | null;
+            /**
+             * Format: int64
+             * @description The number of the project whose code it is.
+             */
+            project_id?: number | null;
             /** @description In one line, what went wrong. */
             message?: string | null;
             /** @description What the job said of itself; `progress` is 0 to 1. */
@@ -2426,6 +2789,68 @@ export interface components {
             size: number;
             /** @description There will be no more. */
             ended: boolean;
+        };
+        /** @description How a job is queued and run. */
+        JobOptions: {
+            /** @description Queuing the same id again answers the job that is there. */
+            task_id?: string | null;
+            /** @description When absent the one that `jobs.routes` says, or `main-queue`. */
+            queue?: string | null;
+            /**
+             * Format: int32
+             * @description 0 to 9; the highest first.
+             */
+            priority?: number;
+            /**
+             * Format: double
+             * @description Seconds to wait.
+             */
+            countdown?: number | null;
+            eta?: components["schemas"]["Time"] | null;
+            expires?: components["schemas"]["Expires"] | null;
+            /**
+             * Format: int32
+             * @description Attempts after the first.
+             */
+            max_retries?: number;
+            /**
+             * Format: double
+             * @description Seconds before the first retry; 180 when absent.
+             */
+            retry_delay?: number | null;
+            /** @description Each wait is twice the one before; so when absent. */
+            retry_backoff?: boolean | null;
+            /**
+             * Format: double
+             * @description The longest wait, seconds; 600 when absent.
+             */
+            retry_backoff_max?: number | null;
+            /** @description Waits are cut by chance, by up to a half; so when absent. */
+            retry_jitter?: boolean | null;
+            /** @description Interrupted by a crash it runs again, instead of failing. */
+            acks_late?: boolean;
+            /**
+             * Format: double
+             * @description Seconds after which it is asked to end.
+             */
+            soft_time_limit?: number | null;
+            /**
+             * Format: double
+             * @description Seconds after which it is killed.
+             */
+            time_limit?: number | null;
+            /** @description While a job with this key lives, queuing answers that one. */
+            unique_key?: string | null;
+            /**
+             * Format: int32
+             * @description Slots of graphics processors that it needs.
+             */
+            gpus?: number;
+            /**
+             * Format: int64
+             * @description Bytes that its processes may hold together; past that it is killed.
+             */
+            memory_limit?: number | null;
         };
         /** @description A page of jobs. */
         JobPage: {
@@ -2687,6 +3112,23 @@ export interface components {
             token: components["schemas"]["Token"];
             secret: string;
         };
+        /** @description A JupyterLab that runs, or is about to. */
+        NotebookServer: {
+            /** @description Its job; its log is the job's. */
+            task_id: string;
+            /** Format: int64 */
+            project_id?: number | null;
+            status: string;
+            /** @description Where it answers, with its token; absent before it does. */
+            url?: string | null;
+            /** @description In one line, what went wrong. */
+            message?: string | null;
+            started_at?: components["schemas"]["Time"] | null;
+        };
+        /** @description Notebook servers. */
+        NotebookServerList: {
+            servers: components["schemas"]["NotebookServer"][];
+        };
         /** @description A number, or a word where JSON has no number. */
         Number: number | ("NaN" | "Infinity" | "-Infinity");
         /**
@@ -2749,6 +3191,17 @@ export interface components {
             };
         };
         /**
+         * @description What to change of a project; absent fields stay.
+         * @example {
+         *       "interpreter": "/home/ada/diabetes/.venv/bin/python"
+         *     }
+         */
+        PatchProject: {
+            name?: string | null;
+            /** @description Null finds it in the folder again. */
+            interpreter?: string | null;
+        };
+        /**
          * @description What to change; absent fields stay.
          * @example {
          *       "name": "slow-otter",
@@ -2792,6 +3245,73 @@ export interface components {
         };
         /** @description A step to a part of a request. */
         Place: string | number;
+        /** @description A project. */
+        Project: {
+            /** Format: int64 */
+            id: number;
+            name: string;
+            /** @description Its folder. */
+            path: string;
+            /** @description The Python that was chosen, if one was. */
+            interpreter?: string | null;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        /** @description A project with what it offers. */
+        ProjectDetail: components["schemas"]["Project"] & {
+            python?: components["schemas"]["ProjectPython"] | null;
+            /** @description What to do so that it gets its own Python. */
+            remedy?: string | null;
+            tasks: components["schemas"]["ProjectTask"][];
+            entry_points: components["schemas"]["ProjectEntryPoint"][];
+            /** @description Paths from the project's folder. */
+            notebooks: string[];
+            problems: components["schemas"]["ProjectProblem"][];
+        };
+        /** @description An entry point of `MLproject`. */
+        ProjectEntryPoint: {
+            name: string;
+            /** @description What a shell runs. */
+            command: string;
+            parameters: components["schemas"]["TaskParameter"][];
+        };
+        /** @description The projects. */
+        ProjectList: {
+            projects: components["schemas"]["Project"][];
+        };
+        /** @description Something that could not be read. */
+        ProjectProblem: {
+            file: string;
+            line?: number | null;
+            message: string;
+        };
+        /** @description A project's Python. */
+        ProjectPython: {
+            program: string;
+            /** @description `chosen`, `venv`, `uv`, `poetry`, `conda`, `started` or `path`. */
+            kind: string;
+            /** @description The same in words. */
+            how: string;
+            version?: string | null;
+            /** @description Variables by which programs of the same environment are found. */
+            environment: {
+                [key: string]: string;
+            };
+            /** @description Which of the packages that matter here it has. */
+            packages: string[];
+        };
+        /** @description A function that can be run as a job. */
+        ProjectTask: {
+            /** @description `file.function`. */
+            name: string;
+            /** @description From the project's folder. */
+            file: string;
+            /** Format: int32 */
+            line: number;
+            /** @description Its docstring. */
+            doc: string;
+            parameters: components["schemas"]["TaskParameter"][];
+        };
         /** @description How many jobs were revoked. */
         Purged: {
             purged: number;
@@ -2853,6 +3373,20 @@ export interface components {
             task_ids: string[];
             /** @description Those that end it. */
             last: string[];
+        };
+        /** @description Numbers between two, both included. */
+        RangeBody: {
+            /** Format: double */
+            min: number;
+            /** Format: double */
+            max: number;
+            /**
+             * Format: int32
+             * @description How many of them; has to be said for a grid.
+             */
+            steps?: number | null;
+            /** @description Even in their orders of magnitude. */
+            log?: boolean;
         };
         /** @description Rates by task, such as `10/m`. */
         RateList: {
@@ -2991,6 +3525,13 @@ export interface components {
              * @description How long the search took.
              */
             elapsed_ms: number;
+        };
+        /** @description What a part of a project is run with, and how. */
+        RunOfProject: components["schemas"]["JobOptions"] & {
+            /** @description By name, each checked by its type. */
+            arguments?: {
+                [key: string]: unknown;
+            };
         };
         /**
          * @description A run's state.
@@ -3441,18 +3982,13 @@ export interface components {
             is_active: boolean;
             is_superuser: boolean;
         };
+        /** @description How many jobs were stopped. */
+        StoppedSweep: {
+            stopped: number;
+        };
         String: string;
-        /**
-         * @description A job to queue.
-         * @example {
-         *       "args": [
-         *         "hello"
-         *       ],
-         *       "priority": 5,
-         *       "task": "app.worker.run_task"
-         *     }
-         */
-        SubmitJob: {
+        /** @description A job to queue. */
+        SubmitJob: components["schemas"]["JobOptions"] & {
             /** @description A task by its name; or `command`. */
             task?: string | null;
             /** @description Program and arguments; never a shell's string. */
@@ -3467,55 +4003,6 @@ export interface components {
             env?: {
                 [key: string]: string;
             };
-            /** @description Queuing the same id again answers the job that is there. */
-            task_id?: string | null;
-            /** @description When absent the one that `jobs.routes` says, or `main-queue`. */
-            queue?: string | null;
-            /**
-             * Format: int32
-             * @description 0 to 9; the highest first.
-             */
-            priority?: number;
-            /**
-             * Format: double
-             * @description Seconds to wait.
-             */
-            countdown?: number | null;
-            eta?: components["schemas"]["Time"] | null;
-            expires?: components["schemas"]["Expires"] | null;
-            /**
-             * Format: int32
-             * @description Attempts after the first.
-             */
-            max_retries?: number;
-            /**
-             * Format: double
-             * @description Seconds before the first retry; 180 when absent.
-             */
-            retry_delay?: number | null;
-            /** @description Each wait is twice the one before; so when absent. */
-            retry_backoff?: boolean | null;
-            /**
-             * Format: double
-             * @description The longest wait, seconds; 600 when absent.
-             */
-            retry_backoff_max?: number | null;
-            /** @description Waits are cut by chance, by up to a half; so when absent. */
-            retry_jitter?: boolean | null;
-            /** @description Interrupted by a crash it runs again, instead of failing. */
-            acks_late?: boolean;
-            /**
-             * Format: double
-             * @description Seconds after which it is asked to end.
-             */
-            soft_time_limit?: number | null;
-            /**
-             * Format: double
-             * @description Seconds after which it is killed.
-             */
-            time_limit?: number | null;
-            /** @description While a job with this key lives, queuing answers that one. */
-            unique_key?: string | null;
         };
         /**
          * @description A schedule to make.
@@ -3556,9 +4043,118 @@ export interface components {
             /** @description It fires; so when absent. */
             enabled?: boolean | null;
         };
+        /** @description A sweep to queue; at most 500 jobs. */
+        SubmitSweep: components["schemas"]["JobOptions"] & {
+            /** @description A task, `file.function`; or `entry_point`. */
+            task?: string | null;
+            /** @description An entry point of `MLproject`. */
+            entry_point?: string | null;
+            /** @description By parameter: values, or a range. */
+            space: {
+                [key: string]: components["schemas"]["AxisBody"];
+            };
+            /** @description What is the same for each job. */
+            arguments?: {
+                [key: string]: unknown;
+            };
+            /** @description `grid`: every combination; `random`: `count` by chance. */
+            method?: string;
+            /** @description Jobs of a random sweep. */
+            count?: number | null;
+            /**
+             * Format: int64
+             * @description The same seed draws the same jobs; 0 when absent.
+             */
+            seed?: number | null;
+            /** @description A metric of the jobs' runs, or a member of their results; the result itself when absent. */
+            metric?: string | null;
+            /** @description `max` or `min`. */
+            goal?: string;
+        };
+        /** @description A sweep. */
+        Sweep: {
+            sweep_id: string;
+            /** Format: int64 */
+            project_id?: number | null;
+            task: string;
+            /** @description `grid` or `random`. */
+            method: string;
+            /** @description What was asked for: `space`, `arguments`, `count`, `seed`. */
+            asked: {
+                [key: string]: unknown;
+            };
+            metric?: string | null;
+            /** @description `max` or `min`. */
+            goal: string;
+            created_at: components["schemas"]["Time"];
+            /** @description Jobs by state. */
+            states: {
+                [key: string]: number;
+            };
+        };
+        /** @description A sweep with its jobs. */
+        SweepDetail: components["schemas"]["Sweep"] & {
+            /** @description The best first; those without a value after them, in the order of their making. */
+            jobs: components["schemas"]["SweepRow"][];
+        };
+        /** @description Sweeps. */
+        SweepList: {
+            sweeps: components["schemas"]["Sweep"][];
+        };
+        /** @description One job of a sweep. */
+        SweepRow: {
+            task_id: string;
+            status: string;
+            /** @description By name, as the job was given them. */
+            arguments: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: double
+             * @description What it is compared by, once it is known.
+             */
+            value?: number | null;
+            /** @description In one line, what went wrong. */
+            message?: string | null;
+            started_at?: components["schemas"]["Time"] | null;
+            ended_at?: components["schemas"]["Time"] | null;
+        };
         /** @description Tasks that can be queued by name. */
         TaskList: {
             tasks: string[];
+        };
+        /** @description What a task or an entry point takes. */
+        TaskParameter: {
+            name: string;
+            /** @description `int`, `float`, `str`, `bool`, `list`, `dict`, `choice` or `json`. */
+            kind: string;
+            /** @description It may be null. */
+            optional: boolean;
+            required: boolean;
+            /** @description Of a choice. */
+            choices: unknown[];
+            /** @description What it is when not given; absent where only the code knows. */
+            default?: unknown;
+            /** @description What it is when not given, as the code says it, where it is no plain value. */
+            default_text?: string | null;
+            /** @description Its type, as the code says it. */
+            annotation: string;
+        };
+        /** @description Work that was queued. */
+        TaskQueued: {
+            msg: string;
+            task_id: string;
+        };
+        /** @description How queued work stands. */
+        TaskStatus: {
+            task_id: string;
+            /**
+             * @description Celery's word; PENDING also for what is unknown.
+             * @example SUCCESS
+             */
+            task_status: string;
+            /** @description What it answered, or what went wrong; null before that. */
+            task_result?: unknown;
         };
         /** Format: date-time */
         Time: string;
@@ -3677,6 +4273,25 @@ export interface components {
          * @enum {string}
          */
         TraceState: "UNSPECIFIED" | "OK" | "ERROR" | "IN_PROGRESS";
+        /**
+         * @description What to train with.
+         * @example {
+         *       "alpha": 0.05,
+         *       "l1_ratio": 0.05
+         *     }
+         */
+        TrainModel: {
+            /**
+             * Format: double
+             * @example 0.05
+             */
+            alpha: number;
+            /**
+             * Format: double
+             * @example 0.05
+             */
+            l1_ratio: number;
+        };
         /** @description How much lies in the trash. */
         TrashCounts: {
             /** Format: int64 */
@@ -3790,6 +4405,16 @@ export interface components {
         /** @description Ids of jobs. */
         WaitingJobs: {
             task_ids: string[];
+        };
+        /**
+         * @description A word for a task.
+         * @example {
+         *       "msg": "hello"
+         *     }
+         */
+        Word: {
+            /** @example hello */
+            msg: string;
         };
     };
     responses: {
@@ -4764,6 +5389,8 @@ export interface operations {
                 task?: string;
                 /** @description Only jobs of this graph. */
                 root?: string;
+                /** @description Only jobs of this project, by its number. */
+                project?: number;
                 /**
                  * @description Only jobs with these words in name, command or id; `state:`, `name:`, `args:`, `kwargs:`,
                  *     `result:`, `queue:` and `id:` say where a word has to be.
@@ -4807,6 +5434,15 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "args": [
+                 *         "hello"
+                 *       ],
+                 *       "priority": 5,
+                 *       "task": "app.worker.run_task"
+                 *     }
+                 */
                 "application/json": components["schemas"]["SubmitJob"];
             };
         };
@@ -4899,6 +5535,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -5799,6 +6436,41 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    train_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrainModel"];
+            };
+        };
+        responses: {
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskQueued"];
+                };
+            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
     list_models: {
         parameters: {
             query?: {
@@ -6142,6 +6814,94 @@ export interface operations {
             507: components["responses"]["StorageFull"];
         };
     };
+    list_notebook_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookServerList"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_notebook_server: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait until it answers. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Its job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookServer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    stop_notebook_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its job's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is told to end. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
     openapi: {
         parameters: {
             query?: never;
@@ -6417,6 +7177,485 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    list_projects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectList"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    add_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddProject"];
+            };
+        };
+        responses: {
+            /** @description The project and what it offers. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    get_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number, its name, or its folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    remove_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number, its name, or its folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    patch_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number, its name, or its folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchProject"];
+            };
+        };
+        responses: {
+            /** @description The project. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    run_entry_point: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's number, name, or folder. */
+                id: string;
+                /** @description The entry point's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "arguments": {
+                 *         "alpha": 0.1
+                 *       },
+                 *       "queue": "main-queue"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunOfProject"];
+            };
+        };
+        responses: {
+            /** @description It was there already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    read_notebook: {
+        parameters: {
+            query: {
+                /** @description From the project's folder. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project's number, name, or folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Jupyter's JSON. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    start_notebooks: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait until it answers. */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project's number, name, or folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotebookServer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    run_notebook: {
+        parameters: {
+            query: {
+                /** @description From the project's folder. */
+                path: string;
+            };
+            header?: never;
+            path: {
+                /** @description The project's number, name, or folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "arguments": {
+                 *         "alpha": 0.1
+                 *       },
+                 *       "queue": "main-queue"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunOfProject"];
+            };
+        };
+        responses: {
+            /** @description It was there already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    scan_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number, its name, or its folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The project. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    submit_sweep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's number, name, or folder. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "goal": "min",
+                 *       "metric": "rmse",
+                 *       "space": {
+                 *         "alpha": {
+                 *           "log": true,
+                 *           "max": 1,
+                 *           "min": 0.001,
+                 *           "steps": 4
+                 *         }
+                 *       },
+                 *       "task": "tasks.train"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SubmitSweep"];
+            };
+        };
+        responses: {
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    run_project_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project's number, name, or folder. */
+                id: string;
+                /** @description `file.function`. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "arguments": {
+                 *         "alpha": 0.1
+                 *       },
+                 *       "queue": "main-queue"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RunOfProject"];
+            };
+        };
+        responses: {
+            /** @description It was there already. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
                 };
             };
             400: components["responses"]["BadRequest"];
@@ -7012,6 +8251,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             429: components["responses"]["TooManyRequests"];
@@ -7052,6 +8292,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -7583,6 +8824,101 @@ export interface operations {
             };
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    list_sweeps: {
+        parameters: {
+            query?: {
+                /** @description Only sweeps of this project. */
+                project?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The newest 200. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepList"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_sweep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sweep's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SweepDetail"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    stop_sweep: {
+        parameters: {
+            query?: {
+                /** @description Also end what runs. */
+                running?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The sweep's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoppedSweep"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
@@ -8165,6 +9501,107 @@ export interface operations {
             403: components["responses"]["StackForbidden"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    queue_celery_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Word"];
+            };
+        };
+        responses: {
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskQueued"];
+                };
+            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    task_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's id. */
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskStatus"];
+                };
+            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    test_celery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Word"];
+            };
+        };
+        responses: {
+            /** @description Queued, and on the disk. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["StackBadRequest"];
+            401: components["responses"]["StackUnauthenticated"];
+            403: components["responses"]["StackForbidden"];
+            404: components["responses"]["StackNotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
         };
     };
     test_email: {

@@ -203,7 +203,8 @@ async fn get_notebook_server(
     Query(query): Query<WaitForServer>,
 ) -> ApiResult<Json<ServerBody>> {
     if !actor.is_superuser {
-        return Err(branchline_core::Error::denied("Notebook servers are a superuser's.").into());
+        let words = "The user doesn't have enough privileges.";
+        return Err(branchline_core::Error::denied(words).into());
     }
     Ok(Json(waited(&state, &actor, &id, query.wait).await?))
 }

@@ -248,16 +248,6 @@ settings! {
     jobs_gpu_slots: u16 = "0",
         "jobs.gpu_slots", "BRANCHLINE_JOBS_GPU_SLOTS", "", [];
 
-    /// The project that trains for the stack's `ml/train-model`, by name.
-    /// Its first task that takes alpha and l1_ratio does. Empty: the training that is built in.
-    ml_project: Option<String> = "",
-        "ml.project", "BRANCHLINE_ML_PROJECT", "", [];
-
-    /// The Python of the training that is built in; it has mlflow and scikit-learn.
-    /// Empty: the one of the environment that Branchline was started in, or a project's.
-    ml_python: Option<String> = "",
-        "ml.python", "BRANCHLINE_ML_PYTHON", "", [];
-
     /// Which queue jobs go to that name none, by task: `train.*=gpu, app.worker.*=slow`.
     /// The first that matches; `*` stands for anything. Else they go to `main-queue`.
     jobs_routes: Vec<String> = "",
@@ -272,6 +262,16 @@ settings! {
     /// 0: never, as long as there are not more than `jobs.keep_count`.
     jobs_keep_days: u16 = "0",
         "jobs.keep_days", "BRANCHLINE_JOBS_KEEP_DAYS", "", [];
+
+    /// The project that trains for the stack's `ml/train-model`, by name.
+    /// Its first task that takes alpha and l1_ratio does. Empty: the training that is built in.
+    ml_project: Option<String> = "",
+        "ml.project", "BRANCHLINE_ML_PROJECT", "", [];
+
+    /// The Python of the training that is built in; it has mlflow and scikit-learn.
+    /// Empty: the one of the environment that Branchline was started in, or a project's.
+    ml_python: Option<String> = "",
+        "ml.python", "BRANCHLINE_ML_PYTHON", "", [];
 
     /// How much is logged: error, warn, info, debug or trace.
     log_level: tracing::Level = "info",

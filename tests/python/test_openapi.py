@@ -93,6 +93,7 @@ class World:
         self.trace = self.new_trace()
         self.item = self.new_item()
         self.job = self.new_job()
+        self.project = self.new_project()
         # A mail in the outbox.
         self.done("POST", f"/password-recovery/{PLAIN[0]}")
 
@@ -176,6 +177,25 @@ class World:
     def new_schedule(self) -> str:
         return self.done("POST", "/schedules", self.schedule())["name"]
 
+    def project_folder(self) -> str:
+        folder = self.folder / self.name()
+        folder.mkdir()
+        (folder / "tasks.py").write_text("def double(number: int = 1) -> int:\n    return 2 * number\n")
+        (folder / "MLproject").write_text(f"name: x\nentry_points:\n  main:\n    command: \"{sys.executable} -c 1\"\n")
+        notebook = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+        (folder / "a.ipynb").write_text(json.dumps(notebook))
+        return str(folder)
+
+    def new_project(self) -> int:
+        return self.done("POST", "/projects", {"path": self.project_folder(), "interpreter": sys.executable})["id"]
+
+    def new_sweep(self) -> str:
+        body = {"task": "tasks.double", "space": {"number": [1, 2]}}
+        return self.done("POST", f"/projects/{self.project}/sweeps", body)["sweep_id"]
+
+    def notebooks(self) -> str:
+        return self.done("POST", f"/projects/{self.project}/notebook-server")["task_id"]
+
     def waiting_job(self) -> str:
         return self.new_job(ended=False, countdown=3600)
 
@@ -237,6 +257,7 @@ def version(w: World, **content: Any) -> Use:
 #: How each operation is used well; those that are not here need nothing.
 USES: dict[str, Callable[[World], Use]] = {
     "access_token": lambda w: body({"username": OWNER[0], "password": OWNER[1]}),
+    "add_project": lambda w: body({"path": w.project_folder()}),
     "archive_model": lambda w: path(name=w.new_model()),
     "archive_model_by_get": lambda w: path(name=w.new_model()),
     "backup_database": lambda w: body({"path": str(w.folder / f"{w.name()}.db")}),
@@ -271,6 +292,9 @@ USES: dict[str, Callable[[World], Use]] = {
     "get_experiment": lambda w: path(id=w.experiment),
     "get_job": lambda w: path(id=w.job),
     "get_mail": lambda w: path(id=1),
+    "get_notebook_server": lambda w: path(id=w.notebooks()),
+    "get_project": lambda w: path(id=w.project),
+    "get_sweep": lambda w: path(id=w.new_sweep()),
     "get_metric_series": lambda w: body({"run_ids": [w.run], "keys": ["loss"]}),
     "get_model": lambda w: path(name=w.model),
     "get_model_artifact": lambda w: query({"path": "MLmodel"}, id=w.logged),
@@ -286,15 +310,20 @@ USES: dict[str, Callable[[World], Use]] = {
     "list_run_models": lambda w: path(id=w.run),
     "list_trash": lambda w: query({"kind": "run"}),
     "open_user": lambda w: body({"email": f"{w.name()}@example.org", "password": "a-password"}),
+    "patch_project": lambda w: body({"name": w.name()}, id=w.new_project()),
+    "preview_schedule": lambda w: query({"cron": "30 2 * * *", "zone": "Europe/Berlin"}),
     "purge_queue": lambda w: path(name="main-queue"),
     "put_me": lambda w: body({"full_name": "The owner"}),
     "put_permission": lambda w: body({**w.granted(), "permission": "READ"}),
     "query_database": lambda w: body({"sql": "SELECT 1, 'a', NULL, 2.5"}),
+    "queue_celery_task": lambda w: body({"msg": "hello"}),
     "read_item": lambda w: path(id=w.item),
+    "read_notebook": lambda w: query({"path": "a.ipynb"}, id=w.project),
     "read_stack_run": lambda w: path(run_id=w.run),
     "read_user": lambda w: path(id=w.new_user()),
     "recover_password": lambda w: path(email=PLAIN[0]),
     "register_model_of_run": lambda w: body({"name": w.name()}, run_id=w.run),
+    "remove_project": lambda w: path(id=w.new_project()),
     "report_job": lambda w: body({"progress": 0.5}, id=w.running_job()),
     "reset_password": lambda w: body({"token": w.reset_token(), "new_password": PLAIN[1]}),
     "restore_experiment": lambda w: path(id=w.deleted_experiment()),
@@ -303,6 +332,10 @@ USES: dict[str, Callable[[World], Use]] = {
     "retry_job": lambda w: path(id=w.new_job()),
     "revoke_session": lambda w: path(id=w.other_session()),
     "revoke_token": lambda w: path(id=w.new_token()),
+    "run_entry_point": lambda w: body({"arguments": {}}, id=w.project, name="main"),
+    "run_notebook": lambda w: query({"path": "a.ipynb"}, id=w.project) | {"body": {"arguments": {}}},
+    "run_project_task": lambda w: body({"arguments": {"number": 2}}, id=w.project, name="tasks.double"),
+    "scan_project": lambda w: path(id=w.project),
     "search": lambda w: query({"q": "thing"}),
     "search_runs": lambda w: body({"experiment_ids": [w.experiment]}),
     "search_traces": lambda w: body({"experiment_ids": [w.experiment]}),
@@ -312,9 +345,16 @@ USES: dict[str, Callable[[World], Use]] = {
     "set_queue": lambda w: body({"concurrency": 2}, name="main-queue"),
     "set_rate": lambda w: body({"rate": "100/s"}, task="branchline.noop"),
     "sign_in": lambda w: body({"email": OWNER[0], "password": OWNER[1]}),
+    "start_notebooks": lambda w: path(id=w.project),
+    "stop_notebook_server": lambda w: path(id=w.notebooks()),
+    "stop_sweep": lambda w: path(id=w.new_sweep()),
     "submit_graph": lambda w: body({"chain": [{"job": {"task": "branchline.noop"}}]}),
     "submit_job": lambda w: body({"task": "branchline.noop"}),
+    "submit_sweep": lambda w: body({"task": "tasks.double", "space": {"number": [1, 2]}}, id=w.project),
+    "task_status": lambda w: path(task_id=w.job),
+    "test_celery": lambda w: body({"msg": "hello"}),
     "test_email": lambda w: query({"email_to": "bob@example.org"}),
+    "train_model": lambda w: body({"alpha": 0.1, "l1_ratio": 0.1}),
     "unarchive_model": lambda w: path(name=w.archived_model()),
     "unarchive_model_by_get": lambda w: path(name=w.archived_model()),
     "update_experiment": lambda w: body({"note": "words"}, id=w.experiment),

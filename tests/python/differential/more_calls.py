@@ -19,6 +19,8 @@ FILES = "/api/2.0/mlflow-artifacts/artifacts"
 class MoreCalls(Sequence):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
+        # Names of its own: both sequences are sent to the same servers.
+        self.prefix = f"more{seed}"
         self.made |= {kind: [] for kind in ("data", "hook")}
 
     def calls(self, length: int) -> list[Call]:
@@ -26,6 +28,10 @@ class MoreCalls(Sequence):
         while len(made) < length:
             made.append(self.random.choice(self.steps())())
         return made
+
+    def experiment(self) -> Call:
+        bound = self.new("exp")
+        return Call("POST", "/experiments/create", {"name": f"{self.prefix}-{bound}"}, binds={bound: "experiment_id"})
 
     def steps(self) -> list[Callable[[], Call]]:
         return [
@@ -40,7 +46,7 @@ class MoreCalls(Sequence):
 
     # --- datasets for evaluation ---------------------------------------------------
     def dataset(self) -> Call:
-        body = {"name": f"data{self.seed}-{self.random.randint(0, 4)}", "experiment_ids": [self.some("exp")]}
+        body = {"name": f"{self.prefix}-{self.random.randint(0, 4)}", "experiment_ids": ["$exp1"]}
         if self.random.random() < 0.05:
             body["name"] = ""
         return Call("POST", f"{DATASETS}/create", self.maybe(0.5, body, tags=self.json_tags()),
@@ -74,8 +80,8 @@ class MoreCalls(Sequence):
         return Call("GET", f"{DATASETS}/{self.some('data')}/records", body, unordered="records")
 
     def search_evaluation(self) -> Call:
-        own = f"name LIKE 'data{self.seed}-%'"
-        more = self.random.choice(["", " AND tags.team = 'blue'", " AND name ILIKE 'DATA%'", " AND name != 'x'",
+        own = f"name LIKE '{self.prefix}-%'"
+        more = self.random.choice(["", " AND tags.team = 'blue'", " AND name ILIKE 'MORE%'", " AND name != 'x'",
                                    " AND tags.note LIKE '%e%'", " AND nothing = 1"])
         body = {"filter_string": own + more, "max_results": self.random.choice([1, 2, 100])}
         body = self.maybe(0.4, body, experiment_ids=[self.some("exp")])

@@ -68,7 +68,8 @@ async fn update(
     State(state): State<AppState>,
     Call { engine, actor, message }: Call<UpdateWebhook>,
 ) -> Answer {
-    engine.check_webhook_actor(&actor)?;
+    // That there is none is told before what is wrong with the change.
+    engine.webhook(&actor, &id).await?;
     let events = message.events.into_events()?;
     let update = WebhookUpdate {
         name: some(message.name),

@@ -163,7 +163,7 @@ question = json.load(sys.stdin)
 answer = {
     "version": "%d.%d.%d" % sys.version_info[:3],
     "packages": [package for package in PACKAGES if has(package)],
-    "library": sysconfig.get_paths()["purelib"],
+    "site_packages": sysconfig.get_paths()["purelib"],
     "files": [read(file) for file in question["files"]],
 }
 json.dump(answer, sys.stdout)

@@ -54,7 +54,7 @@ pub struct Scan {
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// Where its Python keeps packages.
-    library: Option<PathBuf>,
+    site_packages: Option<PathBuf>,
 }
 
 /// What a scan depends on; another one, and it has to be made anew.
@@ -64,7 +64,7 @@ pub(super) type Fingerprint = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 struct Answer {
     version: String,
     packages: Vec<String>,
-    library: PathBuf,
+    site_packages: PathBuf,
     files: Vec<ReadFile>,
 }
 
@@ -189,7 +189,7 @@ pub(super) fn fingerprint(folder: &Path, scan: &Scan) -> Fingerprint {
     let mut paths: BTreeSet<PathBuf> = FILES.iter().map(|file| folder.join(file)).collect();
     paths.extend(task_files(folder, &mut Vec::new()).iter().map(|file| folder.join(file)));
     paths.extend(scan.python.iter().map(|python| python.program.clone()));
-    paths.extend(scan.library.clone());
+    paths.extend(scan.site_packages.clone());
     paths.into_iter().map(print_of).collect()
 }
 
@@ -230,7 +230,7 @@ pub(super) async fn scan(folder: &Path, chosen: Option<&str>) -> Result<Scan> {
 fn take_in(scan: &mut Scan, answer: Answer) {
     scan.version = Some(answer.version);
     scan.packages = answer.packages;
-    scan.library = Some(answer.library);
+    scan.site_packages = Some(answer.site_packages);
     for read in answer.files {
         if let Some(message) = read.problem {
             scan.problems.push(Problem { file: read.file, line: read.line, message });

@@ -41,15 +41,7 @@ impl View<'_> {
     /// # Errors
     /// The database's.
     pub fn explain_claim(&self) -> StoreResult<Vec<String>> {
-        let mut plan = Vec::new();
-        for sql in [READY, ON_GPU, HELD, EXPIRED, RUNNING, NEXT_HELD, NEXT_EXPIRING] {
-            let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-            let unbound = vec![rusqlite::types::Null; statement.parameter_count()];
-            let rows = statement
-                .query_map(rusqlite::params_from_iter(unbound), |row| row.get::<_, String>(3))?;
-            plan.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
-        }
-        Ok(plan)
+        self.explain(&[READY, ON_GPU, HELD, EXPIRED, RUNNING, NEXT_HELD, NEXT_EXPIRING])
     }
 }
 

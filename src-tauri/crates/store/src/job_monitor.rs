@@ -86,14 +86,6 @@ impl View<'_> {
     /// # Errors
     /// The database's.
     pub fn explain_monitor(&self) -> StoreResult<Vec<String>> {
-        let mut plan = Vec::new();
-        for sql in [PERIODS, OLDEST, ENDED] {
-            let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
-            let unbound = vec![rusqlite::types::Null; statement.parameter_count()];
-            let rows = statement
-                .query_map(rusqlite::params_from_iter(unbound), |row| row.get::<_, String>(3))?;
-            plan.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
-        }
-        Ok(plan)
+        self.explain(&[PERIODS, OLDEST, ENDED])
     }
 }

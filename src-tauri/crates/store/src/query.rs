@@ -281,6 +281,19 @@ fn parse_token(token: &str, question: u64) -> Option<Position> {
 }
 
 impl View<'_> {
+    /// How SQLite answers statements, with nothing bound.
+    pub(crate) fn explain(&self, statements: &[&str]) -> StoreResult<Vec<String>> {
+        let mut plan = Vec::new();
+        for sql in statements {
+            let mut statement = self.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+            let unbound = vec![Value::Null; statement.parameter_count()];
+            let rows =
+                statement.query_map(params_from_iter(unbound), |row| row.get::<_, String>(3))?;
+            plan.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+        }
+        Ok(plan)
+    }
+
     /// Reads up to `limit` rows of `select` after `after`, each with its sort values.
     pub(crate) fn rows<T>(
         &self,

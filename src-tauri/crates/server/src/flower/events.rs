@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use branchline_core::event::{Cursor, EventKind};
 use branchline_core::{Actor, Error, ErrorCode, JobState, Result};
+use branchline_engine::Topic;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -74,7 +75,7 @@ async fn join(
     upgrade: WebSocketUpgrade,
 ) -> ApiResult<Response> {
     // Nobody else may hear of every task.
-    state.engine.job_stats(&actor).await?;
+    state.engine.may_watch(&actor, &Topic::Jobs).await?;
     let wanted = JobState::ALL.into_iter().find(|state| event_name(state.as_str()) == Some(&kind));
     let wanted = wanted.ok_or_else(|| {
         ApiError(Error::not_found(format!("There are no events of the kind '{kind}'.")))

@@ -15,7 +15,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use branchline_core::{Clock, Error, ErrorCode, JobState, SystemClock};
-use branchline_engine::JobSearch;
+use branchline_engine::{JobSearch, Topic};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -171,7 +171,7 @@ async fn task_info(
     Path(id): Path<String>,
 ) -> ApiResult<Json<Value>> {
     // Only a superuser may list; a task's own maker could see it elsewhere.
-    state.engine.job_stats(&actor).await?;
+    state.engine.may_watch(&actor, &Topic::Jobs).await?;
     let detail = state.engine.job(&actor, &id).await.map_err(|error| unknown(error, &id))?;
     let mut task = TaskRecord::new(&detail.job, &detail.events);
     task.parent = detail.parents.first().map(String::as_str);
@@ -197,7 +197,7 @@ async fn task_result(
     Path(id): Path<String>,
     Query(query): Query<ResultOf>,
 ) -> ApiResult<Json<Value>> {
-    state.engine.job_stats(&actor).await?;
+    state.engine.may_watch(&actor, &Topic::Jobs).await?;
     let seconds = query.timeout.unwrap_or(0.0);
     let seconds = if seconds.is_finite() { seconds.clamp(0.0, LONGEST_WAIT) } else { 0.0 };
     let found = tokio::select! {

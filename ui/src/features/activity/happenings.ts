@@ -1,6 +1,7 @@
 /** What went on, drawn from what there is. Pure; tested. */
 import type { RouteLocationRaw } from 'vue-router'
 import type { Job, RegisteredModel, Run } from '@/api/types'
+import { titleOf } from '@/features/jobs/columns'
 
 export type Kind = 'run' | 'model' | 'job'
 
@@ -56,7 +57,7 @@ function ofJob(job: Job): Happening {
     id: `${job.task_id} ${job.status}`,
     kind: 'job',
     at: Date.parse(at),
-    name: job.command?.join(' ') ?? job.name,
+    name: titleOf(job),
     word: job.status.toLowerCase(),
     place: job.queue,
     to: { name: 'jobs', query: { job: job.task_id } },

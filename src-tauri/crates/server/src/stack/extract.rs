@@ -2,6 +2,7 @@
 
 use super::error::{FieldError, Place, StackError};
 use crate::auth::Caller;
+use crate::error::{too_large, unreadable_path};
 use crate::state::AppState;
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -52,7 +53,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
 }
 
 async fn whole(body: Body) -> Result<bytes::Bytes, StackError> {
-    Ok(to_bytes(body, crate::MAX_BODY_BYTES).await.map_err(|_| crate::error::too_large())?)
+    Ok(to_bytes(body, crate::MAX_BODY_BYTES).await.map_err(|_| too_large())?)
 }
 
 fn body_error(msg: &str, kind: &'static str) -> StackError {
@@ -146,7 +147,8 @@ impl FromRequestParts<AppState> for Path<String> {
         axum::extract::Path::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(text)| Self(text))
-            .map_err(|e| StackError::field("path", "id", e.body_text(), "type_error"))
+            // Any text will do; only what is no text at all is refused.
+            .map_err(|rejection| unreadable_path(&rejection).into())
     }
 }
 

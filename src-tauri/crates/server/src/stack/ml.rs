@@ -4,7 +4,7 @@ use super::error::{StackError, StackResult};
 use super::extract::{Json, Path, Superuser};
 use super::utils::TaskQueued;
 use crate::api::jobs::check_command;
-use crate::error::Failure;
+use crate::error::{ErrorBody, Failure};
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -346,7 +346,16 @@ const NONE_ARCHIVED: &str = "Model does not have an archived version.";
     path = "/api/v1/ml/model/{name}/archive",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    responses((status = 204, description = "Archived."), Failure)
+    responses(
+        (status = 204, description = "Archived."),
+        (
+            status = 422,
+            description = "The model has no version to archive.",
+            body = ErrorBody,
+            example = json!({"detail": NONE_LIVE, "code": "INVALID_PARAMETER_VALUE"})
+        ),
+        Failure
+    )
 )]
 async fn archive_model(
     State(state): State<AppState>,
@@ -363,7 +372,16 @@ async fn archive_model(
     path = "/api/v1/ml/model/{name}/archive",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    responses((status = 204, description = "Archived."), Failure)
+    responses(
+        (status = 204, description = "Archived."),
+        (
+            status = 422,
+            description = "The model has no version to archive.",
+            body = ErrorBody,
+            example = json!({"detail": NONE_LIVE, "code": "INVALID_PARAMETER_VALUE"})
+        ),
+        Failure
+    )
 )]
 async fn archive_model_by_get(
     State(state): State<AppState>,
@@ -380,7 +398,16 @@ async fn archive_model_by_get(
     path = "/api/v1/ml/model/{name}/unarchive",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    responses((status = 204, description = "Live again."), Failure)
+    responses(
+        (status = 204, description = "Live again."),
+        (
+            status = 422,
+            description = "The model has no archived version.",
+            body = ErrorBody,
+            example = json!({"detail": NONE_ARCHIVED, "code": "INVALID_PARAMETER_VALUE"})
+        ),
+        Failure
+    )
 )]
 async fn unarchive_model(
     State(state): State<AppState>,
@@ -396,7 +423,16 @@ async fn unarchive_model(
     path = "/api/v1/ml/model/{name}/unarchive",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    responses((status = 204, description = "Live again."), Failure)
+    responses(
+        (status = 204, description = "Live again."),
+        (
+            status = 422,
+            description = "The model has no archived version.",
+            body = ErrorBody,
+            example = json!({"detail": NONE_ARCHIVED, "code": "INVALID_PARAMETER_VALUE"})
+        ),
+        Failure
+    )
 )]
 async fn unarchive_model_by_get(
     State(state): State<AppState>,
@@ -438,7 +474,7 @@ impl axum::extract::FromRequestParts<AppState> for WithHeader {
         content = Vec<BTreeMap<String, f64>>,
         example = json!([{"age": 0.03, "sex": 0.05, "bmi": 0.06, "bp": 0.02}])
     ),
-    responses((status = 501, description = "Not offered yet.", body = crate::error::ErrorBody), Failure)
+    responses((status = 501, description = "Not offered yet.", body = ErrorBody), Failure)
 )]
 async fn predict(_superuser: Superuser, _name: Path<String>) -> StackError {
     StackError::Said(

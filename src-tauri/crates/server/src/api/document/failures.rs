@@ -234,7 +234,8 @@ pub(super) fn declare(operation: &mut Operation, shape: &Shape) {
         }
     }
     if shape.fails(422) {
-        responses.insert("422".to_owned(), RefOr::Ref(Ref::from_response_name("Invalid")));
+        let list = RefOr::Ref(Ref::from_response_name("Invalid"));
+        responses.entry("422".to_owned()).or_insert(list);
     }
 }
 

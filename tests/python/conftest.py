@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
@@ -22,6 +24,8 @@ from mlflow import MlflowClient  # noqa: E402
 
 import harness  # noqa: E402
 from harness import Server  # noqa: E402
+from stack import OWNER, PLAIN, Person, person  # noqa: E402
+from world import World  # noqa: E402
 
 PEER = os.environ.get("BRANCHLINE_TEST_PEER")
 GIVEN_URL = os.environ.get("BRANCHLINE_TEST_URL")
@@ -131,3 +135,31 @@ def administer(start: Callable[..., Server], tmp_path: Path) -> Callable[..., Se
         return start(*flags, token=harness.mint_token(tmp_path / "data", scope="admin"), **arguments)
 
     return begin
+
+
+@pytest.fixture
+def owner(url: str) -> Person:
+    """The owner of the server at the module's `url`."""
+    return person(url, *OWNER)
+
+
+@pytest.fixture
+def ada(url: str) -> Person:
+    """Somebody without rights of their own, on the same server."""
+    return person(url, *PLAIN)
+
+
+@pytest.fixture
+def auth(world: World) -> Iterator[Callable[..., Any]]:
+    """MLflow's own client of accounts, as somebody, for the module's `world`."""
+    warnings.simplefilter("ignore")
+    from mlflow.server.auth.client import AuthServiceClient  # noqa: PLC0415
+
+    def client(who: tuple[str, str] = OWNER) -> Any:
+        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = who
+        os.environ.pop("MLFLOW_TRACKING_TOKEN", None)
+        return AuthServiceClient(world.url)
+
+    yield client
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        os.environ.pop(name, None)

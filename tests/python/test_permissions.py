@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -162,37 +160,22 @@ def test_administration_is_for_superusers(world: World) -> None:
     assert denied(world.ada.api("PUT", "/permissions", body | {"permission": "MANAGE"}))
 
 
-@pytest.fixture
-def as_user(world: World) -> Iterator[Any]:
-    warnings.simplefilter("ignore")
-    from mlflow.server.auth.client import AuthServiceClient  # noqa: PLC0415
-
-    def client(who: tuple[str, str]) -> Any:
-        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = who
-        os.environ.pop("MLFLOW_TRACKING_TOKEN", None)
-        return AuthServiceClient(world.url)
-
-    yield client
-    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
-        os.environ.pop(name, None)
-
-
-def test_mlflows_client_of_accounts(world: World, as_user: Any) -> None:
-    auth = as_user(OWNER)
-    user = auth.create_user("bob@example.org", "bobs-password")
+def test_mlflows_client_of_accounts(world: World, auth: Any) -> None:
+    owner = auth()
+    user = owner.create_user("bob@example.org", "bobs-password")
     assert (user.username, user.is_admin) == ("bob@example.org", False)
-    assert auth.get_user("bob@example.org").id == user.id
+    assert owner.get_user("bob@example.org").id == user.id
     thing = ("experiment", world.secret["experiment"])
-    assert auth.get_user_permission("bob@example.org", *thing).permission == "NO_PERMISSIONS"
-    auth.grant_user_permission("bob@example.org", *thing, "EDIT")
-    found = auth.get_user_permission("bob@example.org", *thing)
+    assert owner.get_user_permission("bob@example.org", *thing).permission == "NO_PERMISSIONS"
+    owner.grant_user_permission("bob@example.org", *thing, "EDIT")
+    found = owner.get_user_permission("bob@example.org", *thing)
     assert (found.permission, found.allowed) == ("EDIT", True)
-    auth.revoke_user_permission("bob@example.org", *thing)
-    auth.update_user_password("bob@example.org", "another-password")
-    auth.update_user_admin("bob@example.org", True)
-    assert auth.get_user("bob@example.org").is_admin
-    auth.update_user_admin("bob@example.org", False)
-    bob = as_user(("bob@example.org", "another-password"))
+    owner.revoke_user_permission("bob@example.org", *thing)
+    owner.update_user_password("bob@example.org", "another-password")
+    owner.update_user_admin("bob@example.org", True)
+    assert owner.get_user("bob@example.org").is_admin
+    owner.update_user_admin("bob@example.org", False)
+    bob = auth(("bob@example.org", "another-password"))
     for refused in (
         lambda: bob.create_user("eve@example.org", "eves-password"),
         lambda: bob.update_user_admin("bob@example.org", True),
@@ -202,9 +185,9 @@ def test_mlflows_client_of_accounts(world: World, as_user: Any) -> None:
         with pytest.raises(MlflowException) as error:
             refused()
         assert error.value.error_code == "PERMISSION_DENIED"
-    as_user(OWNER).delete_user("bob@example.org")
+    auth().delete_user("bob@example.org")
     with pytest.raises(MlflowException) as error:
-        as_user(OWNER).get_user("bob@example.org")
+        auth().get_user("bob@example.org")
     assert error.value.error_code == "RESOURCE_DOES_NOT_EXIST"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,22 +20,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     yield World(server.url, server.data_dir)
     assert server.stop() == 0
     assert "panicked" not in server.log_text()
-
-
-@pytest.fixture
-def auth(world: World) -> Iterator[Callable[[tuple[str, str]], Any]]:
-    """The client as somebody."""
-    warnings.simplefilter("ignore")
-    from mlflow.server.auth.client import AuthServiceClient  # noqa: PLC0415
-
-    def client(who: tuple[str, str] = OWNER) -> Any:
-        os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = who
-        os.environ.pop("MLFLOW_TRACKING_TOKEN", None)
-        return AuthServiceClient(world.url)
-
-    yield client
-    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
-        os.environ.pop(name, None)
 
 
 @pytest.fixture

@@ -29,16 +29,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def owner(url: str) -> Person:
-    return person(url, *OWNER)
-
-
-@pytest.fixture
-def ada(url: str) -> Person:
-    return person(url, *PLAIN)
-
-
-@pytest.fixture
 def anybody(url: str) -> Person:
     return Person(url)
 

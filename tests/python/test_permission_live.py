@@ -58,16 +58,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def owner(url: str) -> Person:
-    return person(url, *OWNER)
-
-
-@pytest.fixture
-def ada(url: str) -> Person:
-    return person(url, *PLAIN)
-
-
-@pytest.fixture
 def things(owner: Person) -> Things:
     return Things(owner, os.urandom(4).hex())
 
@@ -196,28 +186,69 @@ def new_user(owner: Person, **more: Any) -> tuple[str, int]:
     return email, owner.ok("POST", "/users/", body)["id"]
 
 
-@pytest.mark.parametrize("change", [{"is_superuser": False}, {"is_active": False}, {"password": "another-password"}])
-@pytest.mark.parametrize("live", ["/api/v1/events", "/api/live"])
-def test_other_rights_end_open_sockets_at_once(url: str, owner: Person, change: dict[str, Any], live: str) -> None:
-    email, number = new_user(owner, is_superuser=True)
-    who = person(url, email, "a-long-password")
+#: Changes of everything, who is here, and events of tasks.
+SOCKETS = ["/api/v1/events", "/api/live", "/flower/api/task/events/task-succeeded/"]
+
+
+def listening(url: str, who: Person, live: str) -> websocket.WebSocket:
+    """A socket that was told something: it is open, and listens."""
     header = [f"Authorization: {who.session.headers['Authorization']}"]
     socket = websocket.create_connection(url.replace("http", "ws") + live, header=header, suppress_origin=True, timeout=10)
-    if live == "/api/v1/events":
+    if live == SOCKETS[0]:
         socket.send(json.dumps({"op": "subscribe", "id": "j", "topic": "jobs"}))
+    elif live == SOCKETS[2]:
+        who.ok("POST", "/jobs", {"task": "app.worker.run_task", "args": ["hello"]}, status=201)
     assert socket.recv()
-    owner.ok("PUT", f"/users/{number}", change)
+    return socket
+
+
+def ends_unauthenticated(socket: websocket.WebSocket) -> bool:
     while (frame := socket.recv_data())[0] == websocket.ABNF.OPCODE_TEXT:
         pass
-    assert frame[0] == websocket.ABNF.OPCODE_CLOSE and int.from_bytes(frame[1][:2], "big") == 4401
+    return frame[0] == websocket.ABNF.OPCODE_CLOSE and int.from_bytes(frame[1][:2], "big") == 4401
+
+
+@pytest.mark.parametrize("change", [{"is_superuser": False}, {"is_active": False}, {"password": "another-password"}])
+@pytest.mark.parametrize("live", SOCKETS)
+def test_other_rights_end_open_sockets_at_once(url: str, owner: Person, change: dict[str, Any], live: str) -> None:
+    email, number = new_user(owner, is_superuser=True)
+    socket = listening(url, person(url, email, "a-long-password"), live)
+    owner.ok("PUT", f"/users/{number}", change)
+    assert ends_unauthenticated(socket)
+
+
+def superuser_with_token(url: str, owner: Person) -> tuple[Person, int, Person, int]:
+    """Somebody, their number, and the same with a token that has a number."""
+    email, number = new_user(owner, is_superuser=True)
+    who = person(url, email, "a-long-password")
+    made = who.ok("POST", "/tokens", {"name": "t", "scope": "admin"}, status=201)
+    return who, number, Person(url, made["secret"]), made["token"]["id"]
+
+
+@pytest.mark.parametrize("live", SOCKETS)
+def test_a_revoked_token_ends_its_sockets_at_once(url: str, owner: Person, live: str) -> None:
+    who, _, program, token = superuser_with_token(url, owner)
+    socket, other = listening(url, program, live), listening(url, who, live)
+    who.ok("DELETE", f"/tokens/{token}", status=204)
+    assert ends_unauthenticated(socket)
+    # Whoever shows another credential goes on listening.
+    other.ping()
+    while (opcode := other.recv_data(control_frame=True)[0]) == websocket.ABNF.OPCODE_TEXT:
+        pass
+    assert opcode == websocket.ABNF.OPCODE_PONG
+
+
+def test_a_token_that_outlives_the_rights_hears_of_no_task(url: str, owner: Person) -> None:
+    _, number, program, _ = superuser_with_token(url, owner)
+    socket = listening(url, program, SOCKETS[2])
+    owner.ok("PUT", f"/users/{number}", {"is_superuser": False})
+    assert ends_unauthenticated(socket)
 
 
 def test_a_token_that_outlives_the_rights_hears_less(url: str, owner: Person) -> None:
     """Personal access tokens stay when rights change: what they may listen to does not."""
-    email, number = new_user(owner, is_superuser=True)
-    who = person(url, email, "a-long-password")
-    secret = who.ok("POST", "/tokens", {"name": "t", "scope": "admin"}, status=201)["secret"]
-    socket = Socket(url, Person(url, secret))
+    _, number, program, _ = superuser_with_token(url, owner)
+    socket = Socket(url, program)
     assert socket.subscribe("jobs")["kind"] == "subscribed"
     owner.ok("PUT", f"/users/{number}", {"is_superuser": False})
     told = socket.next()

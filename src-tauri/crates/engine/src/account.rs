@@ -101,9 +101,12 @@ impl Engine {
     }
 
     /// Tells of each change after which a credential may not hold any more, or stand for
-    /// somebody with other rights.
+    /// somebody with other rights. At once, too: something may have changed since the
+    /// listener was let in.
     pub fn accounts_watch(&self) -> tokio::sync::watch::Receiver<()> {
-        self.inner.credentials.changes()
+        let mut changes = self.inner.credentials.changes();
+        changes.mark_changed();
+        changes
     }
 
     /// The owner as the one who acts, for the window and the command line.

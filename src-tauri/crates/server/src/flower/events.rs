@@ -21,7 +21,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// How long a client may take to read an event.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often the other side and its credential are looked at.
+/// How often the other side and its credential are looked at, if nothing is told of either.
 const CHECK_EVERY: Duration = Duration::from_secs(20);
 /// Longest message of a client, who has nothing to say.
 const MOST_BYTES: usize = 1024;
@@ -95,13 +95,20 @@ async fn join(
 impl Listener {
     async fn listen(mut self, mut socket: WebSocket) {
         let mut bus = self.state.engine.subscribe();
+        let mut accounts = self.state.engine.accounts_watch();
         let mut check = tokio::time::interval(CHECK_EVERY);
         check.reset();
         let closing = self.state.closing.clone();
         let mut alive = true;
         // What came between the answer and the subscription.
         let mut news = true;
+        let mut doubted = false;
         loop {
+            // Before anything is told: whoever lost their rights meanwhile hears nothing of it.
+            let changed = accounts.has_changed().unwrap_or(false);
+            if (std::mem::take(&mut doubted) || changed) && !self.still_may().await {
+                return close::unauthenticated(&mut socket).await;
+            }
             if std::mem::replace(&mut news, false) {
                 let Ok(events) = self.read().await else { return };
                 for event in events {
@@ -122,22 +129,29 @@ impl Listener {
                     Err(RecvError::Lagged(_)) => news = true,
                     Err(RecvError::Closed) => return,
                 },
+                Ok(()) = accounts.changed() => doubted = true,
                 _ = check.tick() => {
                     if !std::mem::replace(&mut alive, false) {
                         return;
                     }
-                    if let Some(presented) = &self.presented {
-                        match presented.actor(&self.state).await {
-                            Ok(actor) => self.actor = actor,
-                            Err(_) => return close::unauthenticated(&mut socket).await,
-                        }
-                    }
+                    doubted = true;
                     if send(&mut socket, Message::Ping(Default::default())).await.is_err() {
                         return;
                     }
                 }
             }
         }
+    }
+
+    /// Whether the credential still stands for somebody who may hear of every task.
+    async fn still_may(&mut self) -> bool {
+        if let Some(presented) = &self.presented {
+            match presented.actor(&self.state).await {
+                Ok(actor) => self.actor = actor,
+                Err(_) => return false,
+            }
+        }
+        self.state.engine.may_watch(&self.actor, &Topic::Jobs).await.is_ok()
     }
 
     /// What is new since the last look.

@@ -210,7 +210,8 @@ impl View<'_> {
             }
         }
         drop(rows);
-        if access.all_models.is_some() || access.all_prompts.is_some() {
+        // Where both are treated alike, nobody needs to know which is which.
+        if access.all_models != access.all_prompts {
             access.prompts = self.prompts()?;
         }
         Ok(())

@@ -21,6 +21,7 @@ export async function startServer({ args = [], owner } = {}) {
     ...process.env,
     HOME: folder,
     BRANCHLINE_DATA_DIR: join(folder, 'data'),
+    BRANCHLINE_KEYRING: 'false',
     ...(owner && { FIRST_SUPERUSER: owner.email, FIRST_SUPERUSER_PASSWORD: owner.password }),
   }
   const child = spawn(binary, ['serve', '--port', '0', ...args], {

@@ -36,13 +36,13 @@ def free_port() -> int:
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """The environment without what would point a program at another server."""
+    """The environment without what would point a program at another server, or at a person's keyring."""
     environment = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("MLFLOW_", "BRANCHLINE_", "FIRST_SUPERUSER"))
     }
-    return environment | extra
+    return environment | {"BRANCHLINE_KEYRING": "false"} | extra
 
 
 def read_line(process: subprocess.Popen[bytes], seconds: float) -> str:

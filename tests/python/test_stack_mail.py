@@ -166,7 +166,7 @@ def test_the_password_that_was_kept_signs_in_to_the_mail_server(tmp_path: Path) 
         handler, hostname="127.0.0.1", port=free_port(), authenticator=check, auth_required=True, auth_require_tls=False
     )
     controller.start()
-    no_keyring = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
+    no_keyring = {"BRANCHLINE_KEYRING": "true", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
     data = tmp_path / "data"
     mail = {"BRANCHLINE_SMTP_HOST": "127.0.0.1", "BRANCHLINE_SMTP_PORT": str(controller.port)}
     mail |= {"BRANCHLINE_SMTP_TLS": "false", "BRANCHLINE_SMTP_USER": "lab", "BRANCHLINE_MAIL_FROM": "lab@example.org"}

@@ -237,7 +237,7 @@ impl Engine {
         if let Some(actor) = self.inner.credentials.recall(&hash, now) {
             return Ok(actor);
         }
-        let claims = self.inner.signer.check(Purpose::Session, secret, now)?;
+        let claims = self.inner.signer.check(Purpose::Session, secret, now).await?;
         let (user, sid) = (claims.user()?, claims.sid.unwrap_or_default());
         let (epoch, session) = self
             .inner
@@ -270,7 +270,7 @@ impl Engine {
         match self.authenticate(Credential::Token(secret)).await {
             Ok(actor) => self.user(&actor).await,
             Err(error) if error.message == INACTIVE_USER => {
-                let claims = self.inner.signer.check(Purpose::Session, secret, self.now())?;
+                let claims = self.inner.signer.check(Purpose::Session, secret, self.now()).await?;
                 let user = claims.user()?;
                 self.inner.store.read(move |view| view.user(user)).await
             }
@@ -287,7 +287,7 @@ impl Engine {
                 Ok(found.map(|session| session.id))
             }
             Credential::Token(secret) if !secret.starts_with(TOKEN_PREFIX) => {
-                let claims = self.inner.signer.check(Purpose::Session, secret, self.now());
+                let claims = self.inner.signer.check(Purpose::Session, secret, self.now()).await;
                 Ok(claims.ok().and_then(|claims| claims.sid))
             }
             _ => Ok(None),
@@ -376,7 +376,8 @@ impl Engine {
                 Ok((epoch, tx.insert_session(user, "api", &agent, &hash, ends)?))
             })
             .await?;
-        self.inner.signer.sign(Purpose::Session, (user, epoch), Some(sid), self.now(), SIGNED_MS)
+        let signer = &self.inner.signer;
+        signer.sign(Purpose::Session, (user, epoch), Some(sid), self.now(), SIGNED_MS).await
     }
 
     async fn start_session(&self, user: i64, agent: &str) -> Result<String> {

@@ -10,6 +10,7 @@ const PASSWORD: &str = "a-long-password";
 async fn open(folder: &Path) -> (Engine, Actor) {
     let engine = Engine::open(EngineOptions {
         gpu_slots: 0,
+        keyring: false,
         data_dir: folder.to_owned(),
         durability: Durability::Fast,
         clock: Arc::new(SystemClock),

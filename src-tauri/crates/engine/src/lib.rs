@@ -114,6 +114,8 @@ pub struct EngineOptions {
     pub buckets: BucketOptions,
     /// Graphics processors that jobs share out among themselves.
     pub gpu_slots: u32,
+    /// Whether secrets may be in the keyring of the operating system.
+    pub keyring: bool,
 }
 
 /// Where the server keeps the artifacts that pass through it.
@@ -140,6 +142,7 @@ struct Inner {
     data_dir: PathBuf,
     credentials: credential::Credentials,
     vault: vault::Vault,
+    os_secrets: OsSecrets,
     signer: signed::Signer,
     jobs: branchline_jobs::Controls,
     gpu_slots: u32,
@@ -174,7 +177,9 @@ impl Engine {
             Some(Destination::Bucket(bucket)) => (data_dir.join("artifacts"), Some(bucket)),
         };
         let vault = vault::Vault::new(data_dir.join("secrets"));
-        let signer = signed::Signer::new(data_dir.join("secrets"), &store.identity().store_uuid);
+        let uuid = &store.identity().store_uuid;
+        let os_secrets = OsSecrets::new(&data_dir, uuid, options.keyring);
+        let signer = signed::Signer::new(os_secrets.clone(), uuid);
         let artifacts = Artifacts::new(ArtifactOptions {
             root,
             destination,
@@ -192,6 +197,7 @@ impl Engine {
                 data_dir,
                 credentials: credential::Credentials::default(),
                 vault,
+                os_secrets,
                 signer,
                 jobs: branchline_jobs::Controls::default(),
                 gpu_slots: options.gpu_slots,

@@ -1,7 +1,8 @@
-//! Secrets that belong to somebody else's server, such as the password to a mail server: in
-//! the keyring of the operating system, or, where none runs, in a file of the data folder that
-//! only its user may read. Read when they are needed, never at the start.
+//! The password to a mail server and the key that signs tokens: in the keyring of the
+//! operating system, or, where none runs, in a file of the data folder that only its user may
+//! read (decision 38). Read when they are needed, never at the start.
 
+use crate::vault::{self, KEY_BYTES};
 use crate::{Engine, platform};
 use branchline_core::{Error, ErrorCode, Result};
 use keyring::v1::{Entry, Error as KeyringError};
@@ -13,6 +14,8 @@ use std::time::Duration;
 const SERVICE: &str = "branchline";
 /// The password to the mail server.
 const MAIL: &str = "mail.password";
+/// The key that signs tokens.
+const SIGNING: &str = "jwt.key";
 /// How long a keyring may ask its user to unlock it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -30,6 +33,7 @@ pub enum KeptIn {
 pub struct OsSecrets {
     folder: PathBuf,
     store: String,
+    keyring: bool,
 }
 
 fn failed(file: &Path, cause: std::io::Error) -> Error {
@@ -43,9 +47,10 @@ fn locked(why: impl std::fmt::Display) -> Error {
 }
 
 impl OsSecrets {
-    /// Those of the data folder `root`, whose database is `store`.
-    pub fn new(root: &Path, store: &str) -> Self {
-        Self { folder: root.join("secrets"), store: store.to_owned() }
+    /// Those of the data folder `root`, whose database is `store`; without `keyring` in files
+    /// only.
+    pub fn new(root: &Path, store: &str, keyring: bool) -> Self {
+        Self { folder: root.join("secrets"), store: store.to_owned(), keyring }
     }
 
     /// Keeps the password to the mail server. It may take a second, in which it blocks.
@@ -68,7 +73,62 @@ impl OsSecrets {
     }
 
     fn entry(&self, name: &str) -> Result<Entry, KeyringError> {
+        if !self.keyring {
+            return Err(KeyringError::NoDefaultStore);
+        }
         Entry::new(SERVICE, &format!("{name} of {}", self.store))
+    }
+
+    /// The key that signs tokens; made where there is none. A file goes before the keyring: it
+    /// is there where no keyring answered once, and whoever opens the folder agrees on it.
+    pub(crate) async fn signing_key(&self) -> Result<[u8; KEY_BYTES]> {
+        let file = self.folder.join(SIGNING);
+        if !file.exists() {
+            let found = self.with_entry(SIGNING, |entry| match entry.get_secret() {
+                Err(KeyringError::NoEntry) => {
+                    let key = rand::random::<[u8; KEY_BYTES]>();
+                    entry.set_secret(&key).map(|()| key.to_vec())
+                }
+                found => found,
+            });
+            match found.await.map(<[u8; KEY_BYTES]>::try_from) {
+                Ok(Ok(key)) => return Ok(key),
+                Ok(Err(_)) => tracing::warn!("The signing key in the keyring is none; a file has another."),
+                Err(why) => tracing::debug!("No keyring has the signing key; a file does: {why}."),
+            }
+        }
+        vault::key_file(&self.folder, SIGNING).map_err(|cause| failed(&file, cause))
+    }
+
+    /// Another key in the place of the present one.
+    pub(crate) async fn new_signing_key(&self) -> Result<[u8; KEY_BYTES]> {
+        let file = self.folder.join(SIGNING);
+        let key: [u8; KEY_BYTES] = rand::random();
+        match self.with_entry(SIGNING, move |entry| entry.set_secret(&key)).await {
+            Ok(()) => {
+                self.remove(&file)?;
+            }
+            Err(why) => {
+                tracing::debug!("No keyring took the signing key; a file does: {why}.");
+                self.write(&file, &key).map_err(|cause| failed(&file, cause))?;
+            }
+        }
+        Ok(key)
+    }
+
+    /// Asks the keyring, which blocks, and may wait for its user.
+    async fn with_entry<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&Entry) -> Result<T, KeyringError> + Send + 'static,
+    ) -> Result<T, String> {
+        let secrets = self.clone();
+        let asked = tokio::task::spawn_blocking(move || work(&secrets.entry(name)?));
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => answer.map_err(|error| error.to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("it waits to be unlocked".to_owned()),
+        }
     }
 
     fn keep(&self, name: &str, secret: &str) -> Result<KeptIn> {
@@ -81,14 +141,14 @@ impl OsSecrets {
             // Which keyring and why is of use; the secret is not part of it.
             Err(error) => {
                 tracing::debug!(%error, "no keyring took a secret; a file keeps it");
-                self.write(&file, secret).map_err(|cause| failed(&file, cause))?;
+                self.write(&file, secret.as_bytes()).map_err(|cause| failed(&file, cause))?;
                 Ok(KeptIn::File(file))
             }
         }
     }
 
     /// Whole or not at all, and never readable to others.
-    fn write(&self, file: &Path, secret: &str) -> std::io::Result<()> {
+    fn write(&self, file: &Path, secret: &[u8]) -> std::io::Result<()> {
         platform::create_private_dir(&self.folder)?;
         let new = file.with_extension("new");
         match std::fs::remove_file(&new) {
@@ -96,7 +156,7 @@ impl OsSecrets {
             _ => {}
         }
         let mut open = platform::create_private_file(&new)?;
-        open.write_all(secret.as_bytes())?;
+        open.write_all(secret)?;
         open.sync_all()?;
         std::fs::rename(&new, file)?;
         platform::sync_dir(&self.folder)
@@ -138,7 +198,7 @@ impl Engine {
     /// # Errors
     /// It is there and cannot be read.
     pub async fn mail_password(&self) -> Result<Option<String>> {
-        let secrets = OsSecrets::new(&self.inner.data_dir, self.store_uuid());
+        let secrets = self.inner.os_secrets.clone();
         let read = tokio::task::spawn_blocking(move || secrets.read(MAIL));
         match tokio::time::timeout(PATIENCE, read).await {
             Ok(done) => {
@@ -156,10 +216,10 @@ mod tests {
     #[test]
     fn a_file_keeps_a_secret_to_its_user() {
         let folder = tempfile::tempdir().unwrap();
-        let secrets = OsSecrets::new(folder.path(), "store");
+        let secrets = OsSecrets::new(folder.path(), "store", false);
         let file = folder.path().join("secrets").join(MAIL);
         for secret in ["the first", "the second"] {
-            secrets.write(&file, secret).unwrap();
+            secrets.write(&file, secret.as_bytes()).unwrap();
             assert_eq!(secrets.read(MAIL).unwrap().as_deref(), Some(secret));
         }
         #[cfg(unix)]

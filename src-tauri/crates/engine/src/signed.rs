@@ -1,15 +1,14 @@
 //! Signed tokens (JWT, HS256 only): what the stack's sign-in answers, and the links that
 //! set another password. A signed token names a session and carries its user's epoch, so
-//! that it ends with either. The key is a file of the data folder.
+//! that it ends with either. The key belongs to the data folder (`os_secrets.rs`).
 
-use crate::vault::key_file;
+use crate::os_secrets::OsSecrets;
+use crate::vault::KEY_BYTES;
 use branchline_core::{Error, ErrorCode, Result};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
-
-const KEY_FILE: &str = "jwt.key";
+use std::sync::Arc;
+use tokio::sync::RwLock;
 
 /// What a signed token is for; one kind never passes for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,9 +46,9 @@ impl Claims {
 
 /// Signs and checks. The key is made when it is first needed.
 pub(crate) struct Signer {
-    folder: PathBuf,
+    secrets: OsSecrets,
     store: String,
-    key: RwLock<Option<Arc<[u8; 32]>>>,
+    key: RwLock<Option<Arc<[u8; KEY_BYTES]>>>,
 }
 
 /// The error for a token that does not hold; which rule it broke is nobody's business.
@@ -58,9 +57,9 @@ pub(crate) fn refused() -> Error {
 }
 
 impl Signer {
-    /// A signer for the database `store` whose key lies in `folder`.
-    pub(crate) fn new(folder: PathBuf, store: &str) -> Self {
-        Self { folder, store: store.to_owned(), key: RwLock::new(None) }
+    /// A signer for the database `store` whose key is among `secrets`.
+    pub(crate) fn new(secrets: OsSecrets, store: &str) -> Self {
+        Self { secrets, store: store.to_owned(), key: RwLock::new(None) }
     }
 
     fn audience(&self, purpose: Purpose) -> String {
@@ -71,7 +70,7 @@ impl Signer {
     }
 
     /// Signs. `now` and `lives` are milliseconds.
-    pub(crate) fn sign(
+    pub(crate) async fn sign(
         &self,
         purpose: Purpose,
         (user, epoch): (i64, i64),
@@ -87,7 +86,7 @@ impl Signer {
             sid,
             epoch,
         };
-        let key = self.key()?;
+        let key = self.key().await?;
         jsonwebtoken::encode(
             &Header::new(Algorithm::HS256),
             &claims,
@@ -97,14 +96,14 @@ impl Signer {
     }
 
     /// What a token says, when it is ours, for this purpose, and of this time.
-    pub(crate) fn check(&self, purpose: Purpose, token: &str, now: i64) -> Result<Claims> {
+    pub(crate) async fn check(&self, purpose: Purpose, token: &str, now: i64) -> Result<Claims> {
         let mut rules = Validation::new(Algorithm::HS256);
         rules.set_audience(&[self.audience(purpose)]);
         rules.set_required_spec_claims(&["exp", "nbf", "aud", "sub"]);
         // Time is asked of the clock that is passed in.
         rules.validate_exp = false;
         rules.validate_nbf = false;
-        let key = self.key()?;
+        let key = self.key().await?;
         let claims: Claims = jsonwebtoken::decode(token, &DecodingKey::from_secret(&*key), &rules)
             .map_err(|_| refused())?
             .claims;
@@ -116,35 +115,23 @@ impl Signer {
     }
 
     /// Puts another key in the place of the present one: no token that was signed holds.
-    pub(crate) fn rotate(&self) -> Result<()> {
-        let mut kept = self.key.write().unwrap_or_else(PoisonError::into_inner);
-        let file = self.folder.join(KEY_FILE);
-        match std::fs::remove_file(&file) {
-            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                return Err(self.unusable(cause));
-            }
-            _ => {}
-        }
-        let key = key_file(&self.folder, KEY_FILE).map_err(|cause| self.unusable(cause))?;
-        *kept = Some(Arc::new(key));
+    pub(crate) async fn rotate(&self) -> Result<()> {
+        let mut kept = self.key.write().await;
+        *kept = Some(Arc::new(self.secrets.new_signing_key().await?));
         Ok(())
     }
 
-    fn key(&self) -> Result<Arc<[u8; 32]>> {
-        if let Some(key) = &*self.key.read().unwrap_or_else(PoisonError::into_inner) {
+    async fn key(&self) -> Result<Arc<[u8; KEY_BYTES]>> {
+        if let Some(key) = &*self.key.read().await {
             return Ok(Arc::clone(key));
         }
-        let mut kept = self.key.write().unwrap_or_else(PoisonError::into_inner);
-        let key = key_file(&self.folder, KEY_FILE).map_err(|cause| self.unusable(cause))?;
-        let key = Arc::new(key);
+        let mut kept = self.key.write().await;
+        if let Some(key) = &*kept {
+            return Ok(Arc::clone(key));
+        }
+        let key = Arc::new(self.secrets.signing_key().await?);
         *kept = Some(Arc::clone(&key));
         Ok(key)
-    }
-
-    fn unusable(&self, cause: std::io::Error) -> Error {
-        let file = self.folder.join(KEY_FILE);
-        Error::internal(format!("The key '{}' cannot be used: {cause}.", file.display()))
-            .source(cause)
     }
 }
 
@@ -157,9 +144,13 @@ mod tests {
     const NOW: i64 = 1_800_000_000_000;
     const HOUR: i64 = 3_600_000;
 
+    fn signer_in(folder: &tempfile::TempDir, store: &str) -> Signer {
+        Signer::new(OsSecrets::new(folder.path(), store, false), store)
+    }
+
     fn signer() -> (tempfile::TempDir, Signer) {
         let folder = tempfile::tempdir().unwrap();
-        let signer = Signer::new(folder.path().join("secrets"), "store-a");
+        let signer = signer_in(&folder, "store-a");
         (folder, signer)
     }
 
@@ -168,35 +159,35 @@ mod tests {
         format!("{}.{claims}.{signature}", URL_SAFE_NO_PAD.encode(header))
     }
 
-    #[test]
-    fn a_token_says_whose_it_is_until_it_ends() {
+    #[tokio::test]
+    async fn a_token_says_whose_it_is_until_it_ends() {
         let (_folder, signer) = signer();
-        let token = signer.sign(Purpose::Session, (7, 3), Some(9), NOW, HOUR).unwrap();
-        let claims = signer.check(Purpose::Session, &token, NOW + 1000).unwrap();
+        let token = signer.sign(Purpose::Session, (7, 3), Some(9), NOW, HOUR).await.unwrap();
+        let claims = signer.check(Purpose::Session, &token, NOW + 1000).await.unwrap();
         assert_eq!((claims.user().unwrap(), claims.epoch, claims.sid), (7, 3, Some(9)));
-        assert!(signer.check(Purpose::Session, &token, NOW + HOUR).is_err(), "expired");
-        assert!(signer.check(Purpose::Session, &token, NOW - 2000).is_err(), "not yet valid");
+        assert!(signer.check(Purpose::Session, &token, NOW + HOUR).await.is_err(), "expired");
+        assert!(signer.check(Purpose::Session, &token, NOW - 2000).await.is_err(), "not yet valid");
     }
 
-    #[test]
-    fn another_purpose_database_key_or_algorithm_is_refused() {
+    #[tokio::test]
+    async fn another_purpose_database_key_or_algorithm_is_refused() {
         let (folder, signer) = signer();
-        let token = signer.sign(Purpose::Session, (7, 3), None, NOW, HOUR).unwrap();
-        assert!(signer.check(Purpose::Recovery, &token, NOW).is_err(), "wrong audience");
-        let elsewhere = Signer::new(folder.path().join("secrets"), "store-b");
-        assert!(elsewhere.check(Purpose::Session, &token, NOW).is_err(), "another database");
+        let token = signer.sign(Purpose::Session, (7, 3), None, NOW, HOUR).await.unwrap();
+        assert!(signer.check(Purpose::Recovery, &token, NOW).await.is_err(), "wrong audience");
+        let elsewhere = signer_in(&folder, "store-b");
+        assert!(elsewhere.check(Purpose::Session, &token, NOW).await.is_err(), "another database");
         let signature = token.rsplit('.').next().unwrap();
         for alg in ["none", "None", "HS384", "RS256", "ES256"] {
             let header = format!(r#"{{"alg":"{alg}","typ":"JWT"}}"#);
             for signature in [signature, ""] {
                 let token = forged(&header, &token, signature);
-                assert!(signer.check(Purpose::Session, &token, NOW).is_err(), "{alg}");
+                assert!(signer.check(Purpose::Session, &token, NOW).await.is_err(), "{alg}");
             }
         }
-        signer.rotate().unwrap();
-        assert!(signer.check(Purpose::Session, &token, NOW).is_err(), "another key");
-        let token = signer.sign(Purpose::Session, (7, 3), None, NOW, HOUR).unwrap();
-        let again = Signer::new(folder.path().join("secrets"), "store-a");
-        assert!(again.check(Purpose::Session, &token, NOW).is_ok(), "the key is kept");
+        signer.rotate().await.unwrap();
+        assert!(signer.check(Purpose::Session, &token, NOW).await.is_err(), "another key");
+        let token = signer.sign(Purpose::Session, (7, 3), None, NOW, HOUR).await.unwrap();
+        let again = signer_in(&folder, "store-a");
+        assert!(again.check(Purpose::Session, &token, NOW).await.is_ok(), "the key is kept");
     }
 }

@@ -244,7 +244,7 @@ impl Engine {
     /// The actor is no superuser; the key cannot be written.
     pub async fn rotate_signing_key(&self, actor: &Actor) -> Result<()> {
         permit::require_superuser(actor)?;
-        self.inner.signer.rotate()?;
+        self.inner.signer.rotate().await?;
         self.inner.store.write(Class::Durable, |tx| tx.end_all_sessions()).await?;
         self.accounts_changed();
         Ok(())
@@ -282,8 +282,8 @@ impl Engine {
         let id = user.id;
         let epoch = self.inner.store.read(move |view| view.token_epoch(id)).await?.unwrap_or(0);
         let lives = RECOVERY_HOURS * 3600 * 1000;
-        let token =
-            self.inner.signer.sign(Purpose::Recovery, (id, epoch), None, self.now(), lives)?;
+        let signer = &self.inner.signer;
+        let token = signer.sign(Purpose::Recovery, (id, epoch), None, self.now(), lives).await?;
         Ok(Some((user, token)))
     }
 
@@ -294,8 +294,8 @@ impl Engine {
     /// breaks a rule.
     pub async fn reset_password(&self, token: &str, password: &str) -> Result<()> {
         let invalid = || Error::invalid("Invalid token");
-        let claims =
-            self.inner.signer.check(Purpose::Recovery, token, self.now()).map_err(|_| invalid())?;
+        let checked = self.inner.signer.check(Purpose::Recovery, token, self.now()).await;
+        let claims = checked.map_err(|_| invalid())?;
         let id = claims.user().map_err(|_| invalid())?;
         check_password(password)?;
         let epoch = self.inner.store.read(move |view| view.token_epoch(id)).await?;

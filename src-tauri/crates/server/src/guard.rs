@@ -288,6 +288,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(EngineOptions {
             gpu_slots: 0,
+            keyring: false,
             data_dir: folder.path().to_owned(),
             durability: Durability::Fast,
             clock: Arc::new(SystemClock),

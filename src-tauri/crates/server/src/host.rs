@@ -87,6 +87,8 @@ pub struct HostOptions {
     pub jobs_grace: Duration,
     /// Graphics processors that jobs share out among themselves.
     pub jobs_gpu_slots: u32,
+    /// Whether secrets may be in the keyring of the operating system.
+    pub keyring: bool,
     /// What trains for the stack's API.
     pub train: TrainRules,
     /// Which queue jobs go to that name none.
@@ -156,6 +158,7 @@ impl HostOptions {
             jobs_log_bytes: u64::from(config.jobs_log_megabytes) * 1024 * 1024,
             jobs_grace: Duration::from_secs(u64::from(config.jobs_grace_seconds)),
             jobs_gpu_slots: u32::from(config.jobs_gpu_slots),
+            keyring: config.keyring,
             train: TrainRules {
                 project: config.ml_project.clone(),
                 python: config.ml_python.clone().map(PathBuf::from),
@@ -184,6 +187,7 @@ impl HostOptions {
             allowed_roots: self.allowed_roots.clone(),
             buckets: self.buckets.clone(),
             gpu_slots: self.jobs_gpu_slots,
+            keyring: self.keyring,
         }
     }
 

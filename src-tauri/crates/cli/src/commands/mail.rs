@@ -1,7 +1,7 @@
 //! `branchline mail`.
 
 use crate::args::{Globals, Mail, MailAction};
-use crate::backend::{Backend, data_dir};
+use crate::backend::{Backend, config, data_dir};
 use crate::commands::users::read_password;
 use crate::failure::{Done, Failure};
 use crate::output::{OK, Output, table};
@@ -14,7 +14,7 @@ pub(crate) async fn run(globals: &Globals, args: Mail, output: &Output) -> Done 
     match args.action {
         MailAction::Password { forget } => {
             let store = backend.status().await?.store_uuid;
-            let secrets = OsSecrets::new(data_dir(globals)?.root(), &store);
+            let secrets = OsSecrets::new(data_dir(globals)?.root(), &store, config(globals)?.keyring);
             backend.close().await;
             return password(secrets, forget, output).await;
         }

@@ -45,6 +45,7 @@ fn password(sandbox: &Sandbox, arguments: &[&str], line: &str) -> Ran {
     let mut all = vec!["mail", "password", "--json"];
     all.extend(arguments);
     let mut command = sandbox.command(&all);
+    command.env("BRANCHLINE_KEYRING", "true");
     command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();

@@ -42,6 +42,7 @@ impl Sandbox {
             .env("HOME", self.path("home"))
             .env("BRANCHLINE_CONFIG_DIR", self.path("config"))
             .env("BRANCHLINE_DATA_DIR", self.path("data"))
+            .env("BRANCHLINE_KEYRING", "false")
             .stdin(Stdio::null());
         command
     }

@@ -21,6 +21,7 @@ pub(crate) fn open(folder: &Path) -> Engine {
 pub(crate) fn open_at(folder: &Path, clock: Arc<dyn Clock>) -> Engine {
     Engine::open(EngineOptions {
         gpu_slots: 0,
+        keyring: false,
         data_dir: folder.to_owned(),
         durability: Durability::Balanced,
         clock,

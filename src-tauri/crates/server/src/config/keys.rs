@@ -305,6 +305,11 @@ settings! {
     default_permission: Permission = "READ",
         "accounts.default_permission", "BRANCHLINE_DEFAULT_PERMISSION", "", [];
 
+    /// Keep the signing key and the mail server's password in the system's keyring.
+    /// Where none runs, and when false: in files of the data folder that only you may read.
+    keyring: bool = "true",
+        "accounts.keyring", "BRANCHLINE_KEYRING", "", [];
+
     /// Tell whoever asks for password recovery that there is no such user.
     /// As the stack did; anybody can then find out who has an account.
     reveal_unknown_users: bool = "false",

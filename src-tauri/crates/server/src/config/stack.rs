@@ -22,14 +22,14 @@ pub(super) static IGNORED: &[(&str, &str)] = &[
     ("PROJECT_ROOT", "artifacts are in the data folder"),
     ("BROKER_URL", "there is no message broker"),
     ("CELERY_*", "there is no Celery"),
-    ("FLOWER*", "there is no Flower"),
+    ("FLOWER*", "superusers read Flower's API under /flower, signed in as everywhere"),
     ("POSTGRES_*", "the database is a file in the data folder"),
     ("DATABASE_URL", "the database is a file in the data folder"),
     ("SQLALCHEMY_DATABASE_URI", "the database is a file in the data folder"),
     ("PGADMIN*", "`branchline db query` reads the database"),
     (
         "SECRET_KEY",
-        "the key that signs tokens is made in the data folder; `branchline tokens rotate-key` makes another",
+        "the key that signs tokens is made and kept by the program; `branchline tokens rotate-key` makes another",
     ),
     (
         "ACCESS_TOKEN_EXPIRE_MINUTES",

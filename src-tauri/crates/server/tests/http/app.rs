@@ -29,6 +29,7 @@ pub(crate) struct TestApp {
 pub(crate) fn open_engine(folder: &TempDir) -> Engine {
     Engine::open(EngineOptions {
         gpu_slots: 0,
+        keyring: false,
         data_dir: folder.path().to_owned(),
         durability: Durability::Fast,
         clock: Arc::new(SystemClock),

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Make, list and revoke personal access tokens.
     Tokens(Tokens),
+    /// Show where you are signed in, and sign out there.
+    Sessions(Sessions),
     /// Make, list, change and remove users.
     Users(Users),
     /// Show the mail that was written, sent or not; recovery links among it.
@@ -311,6 +313,24 @@ pub(crate) enum TokensAction {
     },
     /// Make another signing key: everybody is signed out. Personal access tokens stay.
     RotateKey,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Sessions {
+    #[command(subcommand)]
+    pub(crate) action: SessionsAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsAction {
+    /// List the sessions of browsers, windows and the stack's clients, newest first.
+    List,
+    /// End a session at once, with what it has open.
+    Revoke {
+        /// Its number, from the list.
+        id: i64,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ pub(crate) mod projects;
 pub(crate) mod run;
 pub(crate) mod schedules;
 pub(crate) mod serve;
+pub(crate) mod sessions;
 pub(crate) mod sweeps;
 pub(crate) mod tasks;
 pub(crate) mod tokens;

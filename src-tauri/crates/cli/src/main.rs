@@ -66,6 +66,7 @@ fn dispatch(cli: Cli, output: &Output) -> Done {
             Command::Db(args) => commands::db::run(&globals, args, output).await,
             Command::Logs(args) => commands::logs::run(&globals, &args, output).await,
             Command::Tokens(args) => commands::tokens::run(&globals, args, output).await,
+            Command::Sessions(args) => commands::sessions::run(&globals, &args, output).await,
             Command::Users(args) => commands::users::run(&globals, args, output).await,
             Command::Mail(args) => commands::mail::run(&globals, args, output).await,
             Command::Doctor => commands::doctor::run(&globals, output).await,

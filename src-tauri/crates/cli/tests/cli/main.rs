@@ -15,5 +15,6 @@ mod port;
 mod run;
 mod sandbox;
 mod serve;
+mod sessions;
 mod tokens;
 mod users;

@@ -154,6 +154,10 @@ pub(crate) struct Connect {
     /// With --write, replace an entry that somebody else wrote.
     #[arg(long, requires = "write")]
     pub(crate) force: bool,
+    /// Make a new token that ends then: `30d`, `2027-01-31`, RFC 3339 or `never`. When left
+    /// out, the token of before is used again, or a new one ends in 90 days.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) expires: Option<String>,
     /// The shell whose syntax to write.
     #[arg(long, value_enum, default_value_t = crate::platform::SHELL)]
     pub(crate) shell: Shell,

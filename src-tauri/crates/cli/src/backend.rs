@@ -6,16 +6,17 @@ use crate::args::Globals;
 use crate::failure::{Exit, Failure};
 use crate::time::rfc3339;
 use branchline_client::{
-    Account, AccountUpdate, BackupDone, CheckDone, Client, DatabaseStatus, EmptiedTrash, Migration,
-    NewAccount, NewToken, OutboxList, OutboxMail, QueryRows, Token,
+    Account, AccountUpdate, BackupDone, CheckDone, Client, Connected, DatabaseStatus, EmptiedTrash,
+    Migration, NewAccount, NewToken, OutboxList, OutboxMail, QueryRows, Token,
 };
 use branchline_core::{Actor, Error, Scope};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
 use branchline_engine::{Engine, NewUser, TrashChoice, UserUpdate};
 use branchline_server::config::{Config, Overrides};
-use branchline_server::connect::Connection;
+use branchline_server::connect::{Connected as Made, Ends};
 use branchline_server::host::HostOptions;
+use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -120,21 +121,26 @@ impl Backend {
         }
     }
 
-    /// Mints a token for a client of the server, or of the one at `url` when none
-    /// runs.
-    pub(crate) async fn connect(&self, url: &str) -> Result<Connection, Failure> {
+    /// Gives a token for a client of the server, or of the one at `url` when none runs.
+    pub(crate) async fn connect(
+        &self,
+        url: &str,
+        known: &[String],
+        ends: Ends,
+    ) -> Result<Connected, Failure> {
         match self {
             Self::Owner(owner) => {
                 let Owner { engine, actor, .. } = &**owner;
-                Ok(branchline_server::connect::connect(engine, actor, url).await?)
+                let made = branchline_server::connect::connect(engine, actor, url, known, ends);
+                Ok(connected_of(made.await?))
             }
             Self::Guest(client) => {
-                let connected = client.connect(false, false).await?;
-                Ok(Connection {
-                    tracking_uri: connected.tracking_uri,
-                    username: connected.username,
-                    token: connected.token,
-                })
+                let expires_at = match ends {
+                    Ends::Usual => None,
+                    Ends::Never => Some(Value::Null),
+                    Ends::At(end) => Some(rfc3339(end).into()),
+                };
+                Ok(client.connect(known, expires_at).await?)
             }
         }
     }
@@ -351,8 +357,8 @@ impl Backend {
         method: &str,
         segments: &[&str],
         query: &[(&str, String)],
-        body: Option<&serde_json::Value>,
-    ) -> Result<serde_json::Value, Failure> {
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         match self {
             Self::Owner(owner) => {
                 let call = branchline_server::local::call;
@@ -394,6 +400,25 @@ fn account_of(user: branchline_core::User) -> Account {
         full_name: user.full_name,
         is_active: user.is_active,
         is_superuser: user.is_superuser,
+    }
+}
+
+/// The same for a connection.
+fn connected_of(made: Made) -> Connected {
+    let Made { connection, token, reused, older } = made;
+    let environment = connection.environment();
+    Connected {
+        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        snippet: connection.snippet(),
+        tracking_uri: connection.tracking_uri,
+        username: connection.username,
+        token: connection.token,
+        token_id: token.id,
+        expires_at: token.expires_at.map(rfc3339),
+        reused,
+        older_token_id: older,
+        credentials_path: None,
+        written: false,
     }
 }
 

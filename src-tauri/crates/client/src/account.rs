@@ -3,7 +3,7 @@
 use crate::Client;
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What an MLflow client needs.
@@ -15,6 +15,14 @@ pub struct Connected {
     pub username: String,
     /// The token's secret.
     pub token: String,
+    /// Its number.
+    pub token_id: i64,
+    /// RFC 3339; never, when absent.
+    pub expires_at: Option<String>,
+    /// It is one that was made before.
+    pub reused: bool,
+    /// Another of before that goes on to hold.
+    pub older_token_id: Option<i64>,
     /// Environment variables by name.
     pub environment: BTreeMap<String, String>,
     /// Python to paste.
@@ -82,13 +90,17 @@ impl Client {
         self.get(&["me"]).await
     }
 
-    /// Mints a token for an MLflow client; with `write` the server puts it into its
-    /// own person's credentials file.
+    /// Gives a token for an MLflow client: one of the `known` that still serves, or a new one,
+    /// which ends as `expires_at` says (RFC 3339; `Null` is never; the usual when `None`).
     ///
     /// # Errors
     /// See [`crate::ClientError`].
-    pub async fn connect(&self, write: bool, force: bool) -> Result<Connected> {
-        self.post(&["connect"], &json!({ "write": write, "force": force })).await
+    pub async fn connect(&self, known: &[String], expires_at: Option<Value>) -> Result<Connected> {
+        let mut body = json!({ "known": known });
+        if let Some(expires_at) = expires_at {
+            body["expires_at"] = expires_at;
+        }
+        self.post(&["connect"], &body).await
     }
 
     /// The caller's tokens.

@@ -446,6 +446,20 @@ impl Engine {
         Ok((token, secret))
     }
 
+    /// The actor's token with this secret, while it holds.
+    ///
+    /// # Errors
+    /// The actor's scope is not `admin`.
+    pub async fn token_with(&self, actor: &Actor, secret: &str) -> Result<Option<Token>> {
+        permit::require(actor, Scope::Admin)?;
+        let (hash, user, now) = (sha256(secret), actor.user_id, self.now());
+        let found = self.inner.store.read(move |view| view.token_by_hash(&hash)).await?;
+        let held = found.filter(|row| {
+            row.user.id == user && row.token.expires_at.is_none_or(|end| end > now)
+        });
+        Ok(held.map(|row| row.token))
+    }
+
     /// The actor's tokens, newest first.
     ///
     /// # Errors

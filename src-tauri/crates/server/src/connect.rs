@@ -4,7 +4,7 @@
 //! MLflow's client prefers a user name and password over a token wherever it
 //! finds them, the credentials file included, so the token works as a password too.
 
-use branchline_core::{Actor, Error, ErrorCode, Result, Scope};
+use branchline_core::{Actor, Clock, Error, ErrorCode, Result, Scope, SystemClock, Token};
 use branchline_engine::Engine;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -15,6 +15,15 @@ const USERNAME: &str = "mlflow_tracking_username";
 const PASSWORD: &str = "mlflow_tracking_password";
 /// How every token of ours begins; by it we know our own entry in the file.
 const TOKEN_PREFIX: &str = "bl_";
+/// What a token of `connect` is called.
+const TOKEN_NAME: &str = "connect";
+/// How long one lasts, unless somebody says otherwise.
+pub const USUAL_DAYS: i64 = 90;
+/// One that ends sooner is not given out again: what starts with it should be able to finish.
+const ENDS_SOON_DAYS: i64 = 7;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Tokens of before that are looked at.
+const MOST_KNOWN: usize = 8;
 
 /// What a client needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,13 +59,82 @@ impl Connection {
     }
 }
 
-/// Mints a token for `actor` that can log, and says how to use it at `url`.
+/// When a token of `connect` ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// After [`USUAL_DAYS`].
+    #[default]
+    Usual,
+    /// Not by itself.
+    Never,
+    /// Then, milliseconds UTC.
+    At(i64),
+}
+
+impl Ends {
+    fn at(self) -> Option<i64> {
+        match self {
+            Self::Usual => Some(SystemClock.now_ms() + USUAL_DAYS * DAY_MS),
+            Self::Never => None,
+            Self::At(end) => Some(end),
+        }
+    }
+
+    /// Whether a token of before will do. A moment that is named gets a token of its own.
+    fn is_met_by(self, token: &Token) -> bool {
+        let soon = SystemClock.now_ms() + ENDS_SOON_DAYS * DAY_MS;
+        match self {
+            Self::Usual => token.expires_at.is_none_or(|end| end > soon),
+            Self::Never => token.expires_at.is_none(),
+            Self::At(_) => false,
+        }
+    }
+}
+
+/// A connection, and the token behind it.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// What a client needs.
+    pub connection: Connection,
+    /// The token.
+    pub token: Token,
+    /// It is one that the caller had.
+    pub reused: bool,
+    /// Another one that the caller had, and that goes on to hold.
+    pub older: Option<i64>,
+}
+
+/// Gives `actor` a token that can log, and says how to use it at `url`: one of the `known`
+/// that they have from here before, or a new one where none of those serves (decision 37).
 ///
 /// # Errors
 /// When the token cannot be stored.
-pub async fn connect(engine: &Engine, actor: &Actor, url: &str) -> Result<Connection> {
-    let (_token, secret) = engine.create_token(actor, "connect", Scope::Log, None).await?;
-    Ok(Connection { tracking_uri: url.to_owned(), username: actor.email.clone(), token: secret })
+pub async fn connect(
+    engine: &Engine,
+    actor: &Actor,
+    url: &str,
+    known: &[String],
+    ends: Ends,
+) -> Result<Connected> {
+    let connection = |token: String| Connection {
+        tracking_uri: url.to_owned(),
+        username: actor.email.clone(),
+        token,
+    };
+    let mut older = None;
+    for secret in known.iter().take(MOST_KNOWN) {
+        let held = engine.token_with(actor, secret).await?;
+        let ours = held.filter(|token| token.name == TOKEN_NAME && token.scope == Scope::Log);
+        let Some(token) = ours else { continue };
+        if ends.is_met_by(&token) {
+            let connection = connection(secret.clone());
+            return Ok(Connected { connection, token, reused: true, older });
+        }
+        older = older.or(Some(token.id));
+    }
+    let (token, secret) =
+        engine.create_token(actor, TOKEN_NAME, Scope::Log, ends.at()).await?;
+    Ok(Connected { connection: connection(secret), token, reused: false, older })
 }
 
 /// Where MLflow's client looks for a user name and password.
@@ -72,6 +150,13 @@ pub fn credentials_path() -> Result<PathBuf> {
 /// Where MLflow's client of a person with this home folder looks.
 pub fn credentials_path_in(home: &Path) -> PathBuf {
     home.join(".mlflow").join("credentials")
+}
+
+/// The token of ours that the file holds.
+pub fn kept_token(path: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let (_, password) = entry(&text);
+    password.filter(|password| password.starts_with(TOKEN_PREFIX)).map(str::to_owned)
 }
 
 /// Whether the file holds a user name or password that we did not write.
@@ -108,8 +193,8 @@ pub fn write_credentials(path: &Path, connection: &Connection, force: bool) -> R
     replace_private_file(path, after.as_bytes()).map_err(cannot)
 }
 
-/// Whether a user name or password stands in the section that is not ours.
-fn is_foreign(text: &str) -> bool {
+/// The user name and the password in the section.
+fn entry(text: &str) -> (Option<&str>, Option<&str>) {
     let (mut username, mut password) = (None, None);
     for line in Lines::of(text) {
         match line {
@@ -118,9 +203,14 @@ fn is_foreign(text: &str) -> bool {
             _ => {}
         }
     }
-    match password {
-        Some(password) => !password.starts_with(TOKEN_PREFIX),
-        None => username.is_some(),
+    (username, password)
+}
+
+/// Whether a user name or password stands in the section that is not ours.
+fn is_foreign(text: &str) -> bool {
+    match entry(text) {
+        (_, Some(password)) => !password.starts_with(TOKEN_PREFIX),
+        (username, None) => username.is_some(),
     }
 }
 
@@ -272,13 +362,16 @@ mod tests {
     fn only_an_entry_of_ours_is_replaced_without_force() {
         let folder = tempfile::tempdir().unwrap();
         let path = credentials_path_in(folder.path());
+        assert_eq!(kept_token(&path), None);
         write_credentials(&path, &connection(), false).unwrap();
         write_credentials(&path, &connection(), false).unwrap();
         assert!(!has_foreign_credentials(&path));
+        assert_eq!(kept_token(&path).as_deref(), Some("bl_new"));
 
         let foreign = "[mlflow]\nmlflow_tracking_username = ann\nmlflow_tracking_password = pw\n";
         std::fs::write(&path, foreign).unwrap();
         assert!(has_foreign_credentials(&path));
+        assert_eq!(kept_token(&path), None);
         let refused = write_credentials(&path, &connection(), false).unwrap_err();
         assert_eq!(refused.code, ErrorCode::ResourceConflict);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), foreign, "nothing was touched");

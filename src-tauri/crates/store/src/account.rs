@@ -61,6 +61,8 @@ const USER: &str = "u.id, u.uid, u.email, u.full_name, u.is_active, u.is_superus
     u.password_hash IS NOT NULL, u.created_at";
 const TOKEN: &str = "t.id, t.name, t.scope, t.created_at, t.expires_at, t.last_used_at";
 
+/// Whoever shows a token that ended is told so for this long; then it is unknown.
+const ENDED_TOKEN_MS: i64 = 30 * 24 * 3600 * 1000;
 const SESSION: &str = "s.id, s.expires_at, s.last_used_at";
 
 fn read_session(row: &Row<'_>) -> rusqlite::Result<SessionRow> {
@@ -371,7 +373,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Keeps a token's hash.
+    /// Keeps a token's hash, and forgets those that ended long ago.
     ///
     /// # Errors
     /// The database's.
@@ -383,6 +385,9 @@ impl WriteTx<'_> {
         scope: Scope,
         expires_at: Option<i64>,
     ) -> StoreResult<Token> {
+        self.connection
+            .prepare_cached("DELETE FROM token WHERE expires_at < ?1")?
+            .execute([self.now() - ENDED_TOKEN_MS])?;
         self.connection
             .prepare_cached(
                 "INSERT INTO token (user_id, name, hash, scope, created_at, expires_at)

@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from '@tanstack/vue-query'
-import { computed } from 'vue'
+import { computed, ref } from 'vue'
 import * as api from '@/api/calls'
 import { ApiError } from '@/api/errors'
 import { keys } from '@/api/keys'
@@ -8,12 +8,23 @@ import type { Connect } from '@/api/types'
 import { useServer } from '@/shell/useServer'
 import { trackingUri } from './snippet'
 
+const DAY_MS = 86_400_000
+/** How long a new token lasts: the server's usual, days, or until it is revoked. */
+export type Lasts = '' | '365' | 'never'
+export const lasts = ref<Lasts>('')
+
+function ending(): { expires_at?: string | null } {
+  if (lasts.value === '') return {}
+  if (lasts.value === 'never') return { expires_at: null }
+  return { expires_at: new Date(Date.now() + Number(lasts.value) * DAY_MS).toISOString() }
+}
+
 /** How a client reaches this server. A token is made only when somebody asks, once per window. */
 export function useConnection() {
   const { data: server } = useServer()
   const minted = useQuery({
     queryKey: keys.connect,
-    queryFn: () => api.connect({ write: false }),
+    queryFn: () => api.connect({ write: false, ...ending() }),
     enabled: false,
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: Number.POSITIVE_INFINITY,
@@ -28,7 +39,12 @@ export function useConnection() {
   }
 
   const writing = useMutation({
-    mutationFn: (force: boolean) => api.connect({ write: true, force }),
+    mutationFn: (force: boolean) => {
+      const token = connection.value?.token
+      // The token that is on the page goes into the file, too.
+      const which = token ? { known: [token] } : ending()
+      return api.connect({ write: true, force, ...which })
+    },
     onSuccess: (made) => {
       queryClient.setQueryData(keys.connect, made)
       void queryClient.invalidateQueries({ queryKey: keys.tokens })

@@ -2,30 +2,18 @@
 
 use crate::args::{Connect, Globals, Shell};
 use crate::backend::{Backend, config};
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Exit, Failure};
 use crate::output::{OK, Output};
-use branchline_core::{Error, ErrorCode};
+use crate::time;
+use branchline_client::Connected;
+use branchline_core::{Clock, Error, ErrorCode, SystemClock};
 use branchline_server::connect::{
-    Connection, credentials_path, has_foreign_credentials, write_credentials,
+    Connection, Ends, credentials_path, has_foreign_credentials, kept_token, write_credentials,
 };
-use serde::Serialize;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-/// What the command prints as JSON.
-#[derive(Serialize)]
-struct Printed {
-    tracking_uri: String,
-    username: String,
-    token: String,
-    environment: BTreeMap<&'static str, String>,
-    snippet: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credentials_path: Option<PathBuf>,
-    written: bool,
-}
+use std::path::Path;
 
 pub(crate) async fn run(globals: &Globals, args: &Connect, output: &Output) -> Done {
+    let ends = ends(args.expires.as_deref())?;
     let credentials = credentials_path()?;
     let foreign = has_foreign_credentials(&credentials);
     if args.write && foreign && !args.force {
@@ -46,26 +34,42 @@ pub(crate) async fn run(globals: &Globals, args: &Connect, output: &Output) -> D
     if !runs && url.is_none() {
         return Err(no_usual_port());
     }
-    let connection = backend.connect(url.as_deref().unwrap_or_default()).await?;
+    let known = known(&credentials);
+    let mut connected = backend.connect(url.as_deref().unwrap_or_default(), &known, ends).await?;
     backend.close().await;
+    let connection = Connection {
+        tracking_uri: connected.tracking_uri.clone(),
+        username: connected.username.clone(),
+        token: connected.token.clone(),
+    };
     if args.write {
         write_credentials(&credentials, &connection, args.force)?;
+        connected.credentials_path = Some(credentials.display().to_string());
+        connected.written = true;
     }
     // MLflow prefers a user name and password over a token wherever it finds them.
     let overruled = foreign && !args.write || has_password_in_environment();
     let environment = environment(&connection, args.write, overruled);
-    let printed = Printed {
-        environment: environment.iter().map(|&(name, value)| (name, value.to_owned())).collect(),
-        snippet: connection.snippet(),
-        credentials_path: args.write.then_some(credentials),
-        written: args.write,
-        tracking_uri: connection.tracking_uri.clone(),
-        username: connection.username.clone(),
-        token: connection.token.clone(),
-    };
-    output.data(&printed, |_| exports(&environment, args.shell))?;
-    tell(&printed, runs, output);
+    connected.environment =
+        environment.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+    output.data(&connected, |_| exports(&environment, args.shell))?;
+    tell(&connected, runs, output);
     Ok(OK)
+}
+
+fn ends(expires: Option<&str>) -> Result<Ends, Failure> {
+    match expires {
+        None => Ok(Ends::Usual),
+        Some("never") => Ok(Ends::Never),
+        Some(text) => time::read(text, SystemClock.now_ms())
+            .map(Ends::At)
+            .map_err(|problem| Failure::new(Exit::Usage, problem).hint("Or write `never`.")),
+    }
+}
+
+/// Tokens of before: that in the file, which would be replaced, and that of this shell.
+fn known(credentials: &Path) -> Vec<String> {
+    kept_token(credentials).into_iter().chain(std::env::var("MLFLOW_TRACKING_TOKEN").ok()).collect()
 }
 
 /// Where a server would answer, if none runs now.
@@ -116,21 +120,32 @@ fn quoted(value: &str, quote: &str) -> String {
     format!("'{}'", value.replace('\'', quote))
 }
 
-fn tell(printed: &Printed, runs: bool, output: &Output) {
-    if let Some(path) = &printed.credentials_path {
+fn tell(connected: &Connected, runs: bool, output: &Output) {
+    if let Some(path) = &connected.credentials_path {
         output.remark(format!(
-            "The token is in {}. MLflow's client sends it to every server that asks for a \
-             password, not only to this one.",
-            path.display()
+            "The token is in {path}. MLflow's client sends it to every server that asks for a \
+             password, not only to this one."
         ));
     } else {
         output.remark("In a shell: eval \"$(branchline connect)\". In Python:\n");
-        output.remark(&printed.snippet);
+        output.remark(&connected.snippet);
+    }
+    let id = connected.token_id;
+    let (age, ends) = (if connected.reused { "as before" } else { "new" }, &connected.expires_at);
+    output.remark(match ends {
+        Some(at) => format!("Token {id} ({age}) ends {at}; --expires makes another."),
+        None => format!("Token {id} ({age}) never ends; `branchline tokens revoke {id}` ends it."),
+    });
+    if let Some(older) = connected.older_token_id {
+        output.remark(format!(
+            "Token {older} of before still works, for what runs with it; \
+             `branchline tokens revoke {older}` ends it."
+        ));
     }
     if !runs {
         output.remark(format!(
             "No server runs now; start `branchline serve` or the app, which answers at {}.",
-            printed.tracking_uri
+            connected.tracking_uri
         ));
     }
 }

@@ -1,7 +1,8 @@
 //! `connect`, as the owner and as a guest.
 
-use crate::sandbox::{Sandbox, as_owner_and_guest, http, instance, status_with};
-use serde_json::json;
+use crate::sandbox::{Ran, Sandbox, as_owner_and_guest, http, instance, status_with};
+use branchline_core::{Clock, SystemClock};
+use serde_json::{Value, json};
 
 const FOREIGN: &str = "# work\n[other]\nkey = 1\n\n[mlflow]\nmlflow_tracking_username = ann\n\
                        mlflow_tracking_password = theirs\n";
@@ -97,6 +98,70 @@ fn a_password_that_would_win_over_the_token_is_overruled() {
     let environment = connected["environment"].as_object().unwrap();
     assert_eq!(environment["MLFLOW_TRACKING_PASSWORD"], connected["token"]);
     assert_eq!(environment["MLFLOW_TRACKING_USERNAME"], connected["username"]);
+}
+
+fn tokens(sandbox: &Sandbox) -> usize {
+    sandbox.json(&["tokens", "list"])["tokens"].as_array().unwrap().len()
+}
+
+/// `connect` in a shell that has a token already.
+fn connect_with(sandbox: &Sandbox, token: &Value) -> Value {
+    let mut command = sandbox.command(&["connect", "--json"]);
+    Ran::of(command.env("MLFLOW_TRACKING_TOKEN", token.as_str().unwrap())).ok().json()
+}
+
+#[cfg(unix)]
+#[test]
+fn the_token_of_before_is_used_again() {
+    as_owner_and_guest(|sandbox| {
+        let first = sandbox.json(&["connect", "--write"]);
+        assert_eq!((&first["reused"], &first["older_token_id"]), (&json!(false), &Value::Null));
+        for arguments in [&["connect", "--write"][..], &["connect"]] {
+            let again = sandbox.json(arguments);
+            assert_eq!((&again["token"], &again["reused"]), (&first["token"], &json!(true)));
+        }
+        std::fs::remove_file(sandbox.path("home/.mlflow/credentials")).unwrap();
+        assert_eq!(connect_with(sandbox, &first["token"])["token"], first["token"]);
+        assert_eq!(tokens(sandbox), 1);
+        // Whoever shows none gets one; that of another purpose stays with it.
+        assert_ne!(sandbox.json(&["connect"])["token"], first["token"]);
+        let other = sandbox.json(&["tokens", "create", "--name", "cluster", "--expires", "90d"]);
+        let beside = connect_with(sandbox, &other["secret"]);
+        assert_ne!(beside["token"], other["secret"]);
+        assert_eq!(beside["older_token_id"], Value::Null);
+        assert_eq!(tokens(sandbox), 4);
+    });
+}
+
+fn days_left(connected: &Value) -> i64 {
+    let end = connected["expires_at"].as_str().unwrap();
+    let end = chrono::DateTime::parse_from_rfc3339(end).unwrap().timestamp_millis();
+    (end - SystemClock.now_ms()) / (24 * 60 * 60 * 1000)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_ends_unless_told_otherwise_and_what_runs_with_one_goes_on() {
+    let sandbox = Sandbox::new();
+    let server = sandbox.serve();
+    let first = sandbox.json(&["connect", "--write"]);
+    assert_eq!(days_left(&first), 89);
+    sandbox.run(&["connect"]).ok().says(first["expires_at"].as_str().unwrap());
+
+    let told = sandbox.run(&["connect", "--write", "--expires", "3d"]).ok();
+    let told = told.says(&format!("Token {} of before still works", first["token_id"]));
+    let short = sandbox.json(&["tokens", "list"])["tokens"][0].clone();
+    assert!(told.stderr.contains(short["expires_at"].as_str().unwrap()), "{}", told.stderr);
+    assert_eq!(status_with(server.url(), first["token"].as_str().unwrap()), 200);
+    // It would end under what starts with it.
+    let next = sandbox.json(&["connect", "--write"]);
+    assert_eq!((days_left(&next), &next["older_token_id"]), (89, &short["id"]));
+
+    let endless = sandbox.json(&["connect", "--write", "--expires", "never"]);
+    assert_eq!(endless["expires_at"], Value::Null);
+    let again = sandbox.run(&["connect", "--write", "--expires", "never"]).ok();
+    again.says(&format!("Token {} (as before) never ends", endless["token_id"]));
+    sandbox.run(&["connect", "--expires", "soon"]).exits(2).says("never");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The engine on a real database in a temporary folder.
 
+mod accounts;
 mod durability;
 mod find;
 mod live;

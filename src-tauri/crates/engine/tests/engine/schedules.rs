@@ -3,9 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 
-use crate::support::open_at;
+use crate::support::{Hand, open_at};
 use branchline_core::{
-    Actor, CatchUp, Clock, Error, Fire, FireOutcome, JobOptions, NewJob, NewSchedule, Timing, Work,
+    Actor, CatchUp, Error, Fire, FireOutcome, JobOptions, NewJob, NewSchedule, Timing, Work,
 };
 use branchline_engine::{Engine, JobSearch, NewUser, ScheduleUpdate, UserUpdate};
 use std::sync::Arc;
@@ -15,14 +15,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 const NOON: i64 = 1_795_867_200_000;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
-
-struct Hand(AtomicI64);
-
-impl Clock for Hand {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 fn read(text: &str, _now: i64) -> Result<NewJob, Error> {
     let work = Work {

@@ -6,6 +6,16 @@ use branchline_engine::{
 };
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// A clock that is moved by hand.
+pub(crate) struct Hand(pub(crate) AtomicI64);
+
+impl Clock for Hand {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
 
 /// An engine on a folder that goes with it.
 pub(crate) struct Fixture {

@@ -1,8 +1,12 @@
 //! Connecting a Python client to this server.
 
 use super::extract::Json;
+use super::wire::{Time, given};
 use crate::auth::{Caller, OnThisMachine, over_tls};
-use crate::connect::{credentials_path, has_foreign_credentials, write_credentials};
+use crate::connect::{
+    Connected as Made, Ends, credentials_path, has_foreign_credentials, kept_token,
+    write_credentials,
+};
 use crate::error::{ApiResult, Failure};
 use crate::hosts::is_loopback_name;
 use crate::state::AppState;
@@ -19,7 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(connect))
 }
 
-/// Whether to write the credentials file, too.
+/// Whether to write the credentials file, too, and which token to use.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(example = json!({"write": false}))]
 struct Connect {
@@ -30,6 +34,14 @@ struct Connect {
     /// Replace an entry that somebody else wrote.
     #[serde(default)]
     force: bool,
+    /// Tokens that the caller has from here before: one that still serves is used again.
+    #[serde(default)]
+    known: Vec<String>,
+    /// When a new token ends: in 90 days when absent, never when null. A moment that is named
+    /// gets a token of its own.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Time>)]
+    expires_at: Option<Option<Time>>,
 }
 
 /// What a client needs.
@@ -38,6 +50,14 @@ struct Connected {
     tracking_uri: String,
     username: String,
     token: String,
+    /// The token's number in the list of tokens.
+    token_id: i64,
+    /// When it ends. Never, when absent.
+    expires_at: Option<Time>,
+    /// It is one that was made before.
+    reused: bool,
+    /// Another token of before that goes on to hold, until it ends or is revoked.
+    older_token_id: Option<i64>,
     environment: Environment,
     /// Python to paste.
     snippet: String,
@@ -56,7 +76,7 @@ struct Environment {
     token: String,
 }
 
-/// Mints a token that can log, and says how to use it.
+/// Gives a token that can log, and says how to use it.
 #[utoipa::path(
     post,
     path = "/api/v1/connect",
@@ -79,7 +99,14 @@ async fn connect(
         return Err(foreign(path).into());
     }
     let url = address(&state, &headers);
-    let connection = crate::connect::connect(&state.engine, &actor, &url).await?;
+    let ends = match body.expires_at {
+        None => Ends::Usual,
+        Some(None) => Ends::Never,
+        Some(Some(end)) => Ends::At(end.0),
+    };
+    let known = known_here(local && actor.scope == Scope::Admin, body.known);
+    let Made { connection, token, reused, older } =
+        crate::connect::connect(&state.engine, &actor, &url, &known, ends).await?;
     if let Some(path) = path.clone() {
         let connection = connection.clone();
         tokio::task::spawn_blocking(move || write_credentials(&path, &connection, body.force))
@@ -95,6 +122,10 @@ async fn connect(
         tracking_uri: connection.tracking_uri,
         username: connection.username,
         token: connection.token,
+        token_id: token.id,
+        expires_at: token.expires_at.map(Time),
+        reused,
+        older_token_id: older,
         written: path.is_some(),
         credentials_path: path.map(|path| path.display().to_string()),
     }))
@@ -109,6 +140,13 @@ fn writable_path(local: bool, scope: Scope) -> Result<PathBuf> {
         .hint("Use the environment variables, or run `branchline connect --write`."));
     }
     credentials_path()
+}
+
+/// What the caller has, and what their credentials file holds: that one first, as it would be
+/// replaced.
+fn known_here(at_home: bool, known: Vec<String>) -> Vec<String> {
+    let kept = at_home.then(credentials_path).and_then(Result::ok);
+    kept.and_then(|path| kept_token(&path)).into_iter().chain(known).collect()
 }
 
 /// Said before a token is minted that nobody would know.

@@ -57,6 +57,13 @@ impl ToSchema for Time {
     }
 }
 
+/// A field that is there, be it null.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
 /// A measured number; what JSON cannot say is `"NaN"`, `"Infinity"` or `"-Infinity"`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Number(pub f64);

@@ -2,6 +2,7 @@
 
 use super::error::{StackError, StackResult};
 use super::extract::{Json, Path, Query, hundred};
+use crate::api::wire::given;
 use crate::auth::Caller;
 use crate::error::Failure;
 use crate::state::AppState;
@@ -10,7 +11,7 @@ use axum::extract::State;
 use axum::routing::get;
 use branchline_core::{Error, ErrorCode};
 use branchline_engine::{Item, ItemLink, ItemSearch, ItemUpdate, LinkKind};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -188,11 +189,6 @@ async fn read_item(
     Path(id): Path<i64>,
 ) -> StackResult<Json<ItemBody>> {
     Ok(Json(state.engine.item(&actor, id).await.map_err(forbidden)?.into()))
-}
-
-/// A field that is there, be it null.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(value).map(Some)
 }
 
 /// What to change of an item; absent fields stay.

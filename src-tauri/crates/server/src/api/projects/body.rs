@@ -1,11 +1,11 @@
 //! Bodies of projects and of what they offer.
 
 use crate::api::jobs::OptionsBody;
-use crate::api::wire::Time;
+use crate::api::wire::{Time, given};
 use branchline_engine::{
     EntryPoint, Parameter, ParameterKind, Problem, Project, Python, Scan, TaskFunction,
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -21,12 +21,6 @@ pub(super) struct AddProject {
     pub(super) name: Option<String>,
     /// A Python program, or an environment's folder; found in the folder when absent.
     pub(super) interpreter: Option<String>,
-}
-
-/// Absent, null, or a value.
-#[expect(clippy::option_option, reason = "null says something else than absence")]
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// What to change of a project; absent fields stay.

@@ -65,6 +65,8 @@ test('a stranger authorizes with user and password and tries an operation out', 
 test('a bearer token authorizes, too', async () => {
   const page = await visit()
   await page.goto(`${server.url}/docs#/session/get_session`)
+  const told = await page.locator('.info .description').innerText()
+  assert.match(told, /Authorize[^]*Settings → Tokens[^]*branchline tokens create/, 'where to get one')
   await page.locator('.authorize').first().click()
   const form = page.locator('.auth-container').filter({ hasText: 'Bearer' }).last()
   await form.locator('input').fill(server.token)

@@ -43,7 +43,8 @@ impl Modify for Security {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some(
-                "A personal access token (`bl_…`), or what `login/access-token` answers.",
+                "A personal access token (`bl_…`), from Settings → Tokens or `branchline tokens \
+                 create`; or what `login/access-token` answers.",
             ))
             .build();
         let basic = HttpBuilder::new()
@@ -71,7 +72,10 @@ fn info() -> Info {
             "The own API of a Branchline server. Times are RFC 3339 in UTC, except the arrays of \
              charts, which hold milliseconds. A failure is `{detail, code, hint?, position?, fields?}`; \
              branch on `code`. Live changes come over the WebSocket `/api/v1/events`, and people \
-             meet at `/api/live`.",
+             meet at `/api/live`.\n\n\
+             To try an operation out, be signed in to the window in the same browser. Else choose \
+             *Authorize*: with e-mail and password, or with a token, which *Settings → Tokens* in \
+             the window makes, or `branchline tokens create`.",
         ))
         .license(Some(License::new("Apache-2.0")))
         .build()

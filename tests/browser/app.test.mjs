@@ -491,6 +491,10 @@ test('the monitor follows jobs without a reload, and its controls change what th
   await rate.waitFor()
   await rate.locator(id('rate-lift')).click()
   await until(() => rate.count(), 0, 'the limit is lifted')
+  const spans = await page
+    .locator(id('metric-chart'))
+    .evaluateAll((charts) => charts.map(({ dataset }) => dataset.xMax - dataset.xMin))
+  assert.deepEqual(spans, [3540, 3540, 3540], 'each chart shows the hour, from its first minute to its last')
 
   await page.click(id('jobs-tab-jobs'))
   await page.keyboard.press('/')

@@ -11,9 +11,14 @@ interface PlotInput {
   chart: Ref<DrawnChart>
   settings: Ref<ChartSettings>
   zoom: Ref<Range | undefined>
+  /** What is in sight without a zoom; else what the points span. */
+  span: Ref<Range | undefined>
   syncKey: string
   hooks: Omit<Hooks, 'onScale'>
 }
+
+/** A single point in time stands in the middle of a minute. */
+const SECONDS_BESIDE_ONE = 30
 
 /**
  * Keeps one uPlot in step with its input. New points only change the data, at most once a
@@ -26,9 +31,13 @@ export function usePlot(input: PlotInput) {
   let frame = 0
 
   function fullRange(): Range | undefined {
+    if (input.span.value) return input.span.value
     const { xMin, xMax } = input.chart.value
     if (xMin === undefined || xMax === undefined) return undefined
-    if (xMin === xMax) return { min: xMin - 0.5, max: xMax + 0.5 }
+    if (xMin === xMax) {
+      const beside = input.settings.value.x === 'step' ? 0.5 : SECONDS_BESIDE_ONE
+      return { min: xMin - beside, max: xMax + beside }
+    }
     return { min: xMin, max: xMax }
   }
 
@@ -77,7 +86,7 @@ export function usePlot(input: PlotInput) {
     if (frame === 0) frame = requestAnimationFrame(refresh)
   }
 
-  watch([input.chart, input.settings, input.zoom, theme, input.element], schedule, {
+  watch([input.chart, input.settings, input.zoom, input.span, theme, input.element], schedule, {
     flush: 'post',
   })
   watch([input.width, input.height], ([width, height]) => {

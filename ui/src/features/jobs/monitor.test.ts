@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Job, JobHistory } from '@/api/types'
 import { COLUMNS, toCsv } from './columns'
-import { chartsOf, usageLines } from './monitor'
+import { chartsOf, periodOf, usageLines } from './monitor'
 
 const history: JobHistory = {
   period_ms: 60_000,
@@ -24,6 +24,11 @@ it('draws throughput, latency and failures', () => {
     [0, 1],
     [3, 0],
   ])
+})
+
+it('shows the whole period, however few points there are', () => {
+  expect(periodOf(history)).toEqual({ min: 0, max: 60 })
+  expect(periodOf({ ...history, times: [] })).toBeUndefined()
 })
 
 it('tells processors from processor time, and never fewer than none', () => {

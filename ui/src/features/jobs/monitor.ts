@@ -1,6 +1,6 @@
 /** What happened to jobs, as the lines of charts. Pure; tested. */
 import type { JobHistory } from '@/api/types'
-import type { Line } from '@/charts/model'
+import type { Line, Range } from '@/charts/model'
 
 export const SPANS = [
   { minutes: 60, label: '1 hour' },
@@ -39,6 +39,13 @@ function line(history: JobHistory, measure: Measure, scale: number): Line {
       sampled: false,
     },
   }
+}
+
+/** From the first stretch to the last, in seconds: what every chart shows, however few its points. */
+export function periodOf({ times }: JobHistory): Range | undefined {
+  const [first, last] = [times[0], times.at(-1)]
+  if (first === undefined || last === undefined || first === last) return undefined
+  return { min: first / 1000, max: last / 1000 }
 }
 
 /** The charts of the monitor. */

@@ -63,6 +63,7 @@ export const peopleHere = () => unwrap(client.GET('/api/v1/activity'))
 export const sessions = () => unwrap(client.GET('/api/v1/sessions'))
 export const revokeSession = (id: number) =>
   unwrap(client.DELETE('/api/v1/sessions/{id}', { params: { path: { id } } }))
+export const rotateKey = () => unwrap(client.POST('/api/v1/signing-key/rotate'))
 export const network = () => unwrap(client.GET('/api/v1/settings/network'))
 export const setNetwork = (body: Record<string, string | null>) =>
   unwrap(client.PATCH('/api/v1/settings/network', { body }))

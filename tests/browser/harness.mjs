@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -128,6 +128,49 @@ export function startBrowser() {
       '--disable-sync',
     ],
   })
+}
+
+/** Makes a person, as the owner `{email, password}` does. */
+export async function addPerson(server, owner, person) {
+  const body = new URLSearchParams({ username: owner.email, password: owner.password })
+  const signedIn = await fetch(`${server.url}/api/v1/login/access-token`, { method: 'POST', body })
+  const { access_token } = await signedIn.json()
+  const made = await fetch(`${server.url}/api/v1/users/`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${access_token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(person),
+  })
+  if (!made.ok) throw new Error(`users: ${made.status} ${await made.text()}`)
+}
+
+/** The window of a person, at a page; what it complains of is added to `complaints`. */
+export async function windowOf({ server, browser, complaints }, { email, password }, route) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+  const answer = await page.request.post(`${server.url}/api/v1/session`, {
+    data: { email, password },
+    headers: { origin: server.url },
+  })
+  if (!answer.ok()) throw new Error(`session: ${answer.status()}`)
+  await page.goto(`${server.url}/#${route}`)
+  return page
+}
+
+/** What a page breaks of WCAG AA, in both themes. */
+export async function brokenRules(page) {
+  const axe = await readFile(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8')
+  const found = []
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme })
+    await page.evaluate(axe)
+    const tags = ['wcag2a', 'wcag2aa', 'wcag21aa']
+    const { violations } = await page.evaluate((tags) => window.axe.run({ runOnly: tags }), tags)
+    found.push(...violations.map((rule) => `${colorScheme} ${rule.id}: ${rule.nodes[0].html.slice(0, 160)}`))
+  }
+  return found
 }
 
 /** Waits until `read` answers what is expected; the last answer is in the failure. */

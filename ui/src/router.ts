@@ -1,8 +1,13 @@
-import { createRouter, createWebHashHistory, type RouteLocationNormalized } from 'vue-router'
+import {
+  createRouter,
+  createWebHashHistory,
+  type RouteLocationNormalized,
+  type RouteMeta,
+} from 'vue-router'
 import { me } from './api/calls'
 import { queryClient } from './api/query'
 import { loadPreferences } from './composables/preferences'
-import { ensureSession, onSessionLost } from './composables/session'
+import { ensureSession, onSessionLost, user } from './composables/session'
 import { chat, live, onRefused } from './live'
 
 declare module 'vue-router' {
@@ -10,8 +15,15 @@ declare module 'vue-router' {
     /** Shown without a session. */
     open?: boolean
     title?: string
+    /** Why superusers only may see it. Others are told, and not led here. */
+    superusers?: string
   }
 }
+
+const FOR_JOBS =
+  'Jobs run as the person who started Branchline, so only superusers queue and watch them. The runs that they log are under Experiments, as any.'
+const FOR_PROJECTS =
+  'The code of a project runs as the person who started Branchline, so only superusers open and run one.'
 
 /**
  * Addresses are those that the mlflow client prints (`/#/experiments/1/runs/<id>`), so that
@@ -84,25 +96,25 @@ export const router = createRouter({
       path: '/jobs',
       name: 'jobs',
       component: () => import('./features/jobs/JobsPage.vue'),
-      meta: { title: 'Jobs' },
+      meta: { title: 'Jobs', superusers: FOR_JOBS },
     },
     {
       path: '/projects/:projectId?',
       name: 'projects',
       component: () => import('./features/projects/ProjectsPage.vue'),
-      meta: { title: 'Projects' },
+      meta: { title: 'Projects', superusers: FOR_PROJECTS },
     },
     {
       path: '/jobs/monitor',
       name: 'monitor',
       component: () => import('./features/jobs/MonitorPage.vue'),
-      meta: { title: 'Monitor' },
+      meta: { title: 'Monitor', superusers: FOR_JOBS },
     },
     {
       path: '/jobs/schedules',
       name: 'schedules',
       component: () => import('./features/schedules/SchedulesPage.vue'),
-      meta: { title: 'Schedules' },
+      meta: { title: 'Schedules', superusers: FOR_JOBS },
     },
     {
       path: '/activity',
@@ -156,6 +168,10 @@ export const router = createRouter({
     },
   ],
 })
+
+/** Whether a page is shown to who is signed in. */
+export const mayOpen = ({ superusers }: RouteMeta): boolean =>
+  !superusers || user.value?.is_superuser !== false
 
 function toSignIn(from: RouteLocationNormalized) {
   const next = from.fullPath === '/' ? {} : { next: from.fullPath }

@@ -3,17 +3,21 @@ import {
   BookOpen,
   Box,
   Braces,
+  CalendarClock,
   ChartLine,
   CirclePlay,
   FolderCode,
+  Gauge,
   House,
   Keyboard,
   LogOut,
   Monitor,
   Moon,
+  NotebookPen,
   Plug,
   Plus,
   Settings,
+  SquareTerminal,
   Sun,
   Trash2,
 } from '@lucide/vue'
@@ -26,7 +30,7 @@ import { openExternal } from '@/host'
 import { signOut } from '@/composables/session'
 import { themeChoice } from '@/composables/theme'
 import { attempt } from '@/composables/toasts'
-import { leave } from '@/router'
+import { leave, mayOpen } from '@/router'
 import { fuzzyScore } from '@/lib/fuzzy'
 import { connectOpen, shortcutsOpen } from './panels'
 
@@ -42,6 +46,8 @@ export interface Entry {
   match?: SearchMatch
   icon: Component
   shortcut?: string
+  /** The page that a command leads to. */
+  to?: string
   act: () => void
 }
 
@@ -108,15 +114,23 @@ export function usePalette(open: Ref<boolean>) {
     act,
     ...(shortcut ? { shortcut } : {}),
   })
+  const page = (title: string, icon: Component, to: string, shortcut?: string): Entry => ({
+    ...command(`Go to ${title}`, icon, go(to), shortcut),
+    to,
+  })
   const commands: Entry[] = [
-    command('Go to Home', House, go('/'), 'g h'),
-    command('Go to Experiments', ChartLine, go('/experiments'), 'g e'),
-    command('Go to All runs', CirclePlay, go('/runs'), 'g r'),
-    command('Go to Models', Box, go('/models'), 'g m'),
-    command('Go to Activity', Activity, go('/activity'), 'g a'),
-    command('Go to Projects', FolderCode, go('/projects'), 'g p'),
-    command('Go to Trash', Trash2, go('/trash'), 'g t'),
-    command('Go to Settings', Settings, go('/settings'), 'g s'),
+    page('Home', House, '/', 'g h'),
+    page('Experiments', ChartLine, '/experiments', 'g e'),
+    page('All runs', CirclePlay, '/runs', 'g r'),
+    page('Models', Box, '/models', 'g m'),
+    page('Jobs', SquareTerminal, '/jobs', 'g j'),
+    page('Schedules', CalendarClock, '/jobs/schedules'),
+    page('Monitor', Gauge, '/jobs/monitor'),
+    page('Activity', Activity, '/activity', 'g a'),
+    page('Projects', FolderCode, '/projects', 'g p'),
+    page('Items', NotebookPen, '/items', 'g i'),
+    page('Trash', Trash2, '/trash', 'g t'),
+    page('Settings', Settings, '/settings', 'g s'),
     command('New experiment', Plus, go({ name: 'experiments', query: { new: '1' } })),
     command('New registered model', Plus, go({ name: 'models', query: { new: '1' } })),
     command('Deleted experiments', Trash2, go({ name: 'experiments', query: { view: 'deleted' } })),
@@ -148,6 +162,7 @@ export function usePalette(open: Ref<boolean>) {
     }))
     const q = text.value.trim()
     const matching = commands
+      .filter(({ to }) => to === undefined || mayOpen(router.resolve(to).meta))
       .map((entry) => ({ entry, score: fuzzyScore(entry.title, q) }))
       .filter(({ score }) => score > 0)
       .sort((a, b) => b.score - a.score)

@@ -454,9 +454,8 @@ impl Engine {
         permit::require(actor, Scope::Admin)?;
         let (hash, user, now) = (sha256(secret), actor.user_id, self.now());
         let found = self.inner.store.read(move |view| view.token_by_hash(&hash)).await?;
-        let held = found.filter(|row| {
-            row.user.id == user && row.token.expires_at.is_none_or(|end| end > now)
-        });
+        let held = found
+            .filter(|row| row.user.id == user && row.token.expires_at.is_none_or(|end| end > now));
         Ok(held.map(|row| row.token))
     }
 

@@ -93,7 +93,9 @@ impl OsSecrets {
             });
             match found.await.map(<[u8; KEY_BYTES]>::try_from) {
                 Ok(Ok(key)) => return Ok(key),
-                Ok(Err(_)) => tracing::warn!("The signing key in the keyring is none; a file has another."),
+                Ok(Err(_)) => {
+                    tracing::warn!("The signing key in the keyring is none; a file has another.")
+                }
                 Err(why) => tracing::debug!("No keyring has the signing key; a file does: {why}."),
             }
         }

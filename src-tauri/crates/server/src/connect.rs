@@ -132,8 +132,7 @@ pub async fn connect(
         }
         older = older.or(Some(token.id));
     }
-    let (token, secret) =
-        engine.create_token(actor, TOKEN_NAME, Scope::Log, ends.at()).await?;
+    let (token, secret) = engine.create_token(actor, TOKEN_NAME, Scope::Log, ends.at()).await?;
     Ok(Connected { connection: connection(secret), token, reused: false, older })
 }
 

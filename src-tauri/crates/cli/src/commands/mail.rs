@@ -14,7 +14,8 @@ pub(crate) async fn run(globals: &Globals, args: Mail, output: &Output) -> Done 
     match args.action {
         MailAction::Password { forget } => {
             let store = backend.status().await?.store_uuid;
-            let secrets = OsSecrets::new(data_dir(globals)?.root(), &store, config(globals)?.keyring);
+            let secrets =
+                OsSecrets::new(data_dir(globals)?.root(), &store, config(globals)?.keyring);
             backend.close().await;
             return password(secrets, forget, output).await;
         }

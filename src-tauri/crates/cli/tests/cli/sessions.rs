@@ -54,7 +54,11 @@ fn beside_a_running_app_a_session_is_seen_and_ended_at_once() {
     assert_eq!(agents, ["Chromium", "Firefox of the laptop"], "newest first");
     assert!(sessions.iter().all(|session| session["kind"] == "browser"));
     let told = sandbox.run(&["sessions", "list"]).ok();
-    assert!(told.stdout.starts_with("id\tkind\tbegan\tends\tlast used\tclient\n"), "{}", told.stdout);
+    assert!(
+        told.stdout.starts_with("id\tkind\tbegan\tends\tlast used\tclient\n"),
+        "{}",
+        told.stdout
+    );
     assert!(told.stdout.trim_end().ends_with("\tFirefox of the laptop"), "{}", told.stdout);
     let secret = |cookie: &str| cookie.split_once('=').unwrap().1.to_owned();
     assert!(!told.stdout.contains(&secret(&old)) && !told.stdout.contains(&secret(&new)));

@@ -27,7 +27,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Mints a token that can log, and says how to use it */
+        /** Gives a token that can log, and says how to use it */
         post: operations["connect"];
         delete?: never;
         options?: never;
@@ -2250,7 +2250,7 @@ export interface components {
             filter: string;
         };
         /**
-         * @description Whether to write the credentials file, too.
+         * @description Whether to write the credentials file, too, and which token to use.
          * @example {
          *       "write": false
          *     }
@@ -2263,12 +2263,28 @@ export interface components {
             write?: boolean;
             /** @description Replace an entry that somebody else wrote. */
             force?: boolean;
+            /** @description Tokens that the caller has from here before: one that still serves is used again. */
+            known?: string[];
+            expires_at?: components["schemas"]["Time"] | null;
         };
         /** @description What a client needs. */
         Connected: {
             tracking_uri: string;
             username: string;
             token: string;
+            /**
+             * Format: int64
+             * @description The token's number in the list of tokens.
+             */
+            token_id: number;
+            expires_at?: components["schemas"]["Time"] | null;
+            /** @description It is one that was made before. */
+            reused: boolean;
+            /**
+             * Format: int64
+             * @description Another token of before that goes on to hold, until it ends or is revoked.
+             */
+            older_token_id?: number | null;
             environment: components["schemas"]["Environment"];
             /** @description Python to paste. */
             snippet: string;
@@ -6160,7 +6176,21 @@ export interface operations {
             401: components["responses"]["StackUnauthenticated"];
             403: components["responses"]["StackForbidden"];
             404: components["responses"]["StackNotFound"];
-            422: components["responses"]["Invalid"];
+            /** @description The model has no version to archive. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "INVALID_PARAMETER_VALUE",
+                     *       "detail": "Model does not have an unarchived version."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6190,7 +6220,21 @@ export interface operations {
             403: components["responses"]["StackForbidden"];
             404: components["responses"]["StackNotFound"];
             409: components["responses"]["Conflict"];
-            422: components["responses"]["Invalid"];
+            /** @description The model has no version to archive. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "INVALID_PARAMETER_VALUE",
+                     *       "detail": "Model does not have an unarchived version."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6276,7 +6320,21 @@ export interface operations {
             401: components["responses"]["StackUnauthenticated"];
             403: components["responses"]["StackForbidden"];
             404: components["responses"]["StackNotFound"];
-            422: components["responses"]["Invalid"];
+            /** @description The model has no archived version. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "INVALID_PARAMETER_VALUE",
+                     *       "detail": "Model does not have an archived version."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];
@@ -6306,7 +6364,21 @@ export interface operations {
             403: components["responses"]["StackForbidden"];
             404: components["responses"]["StackNotFound"];
             409: components["responses"]["Conflict"];
-            422: components["responses"]["Invalid"];
+            /** @description The model has no archived version. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "INVALID_PARAMETER_VALUE",
+                     *       "detail": "Model does not have an archived version."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];

@@ -6,9 +6,10 @@ use crate::options::Options;
 use crate::stats::Times;
 use crate::subject::{Subject, point};
 use crate::table::{Row, Table, Target};
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use branchline_testkit::Peer;
 use serde_json::json;
+use std::process::Command;
 
 /// Blocks of calls, in turn to both servers, so that a load of the machine hits both.
 const BLOCKS: usize = 60;
@@ -23,6 +24,11 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let closed = Subject::owned(options, "ours-closed", "bench@example.org", "bench-password")?;
     let token = format!("Bearer {}", closed.token().unwrap_or_default());
     let calls = options.count(300);
+    let _pinned = [
+        Pinned::to_one_core(std::process::id())?,
+        Pinned::to_one_core(open.pid())?,
+        Pinned::to_one_core(closed.pid())?,
+    ];
     let ratio = |write: bool, credential: &str| {
         let mut sides =
             [Side::new(&open, write, None)?, Side::new(&closed, write, Some(credential))?];
@@ -53,6 +59,37 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     }
     open.stop()?;
     closed.stop()
+}
+
+/// A process on one core until this is dropped. Both servers take the same way to the client
+/// then; else which cores the scheduler gave them decides more than what is measured.
+struct Pinned {
+    pid: u32,
+    before: String,
+}
+
+impl Pinned {
+    fn to_one_core(pid: u32) -> Result<Self> {
+        let told = taskset(&["-c", "-p", &pid.to_string()])?;
+        let before = told.rsplit(": ").next().unwrap_or_default().trim().to_owned();
+        let first = before.split([',', '-']).next().unwrap_or("0");
+        taskset(&["-a", "-c", "-p", first, &pid.to_string()])?;
+        Ok(Self { pid, before })
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        // A server that has ended needs it no more.
+        let _ = taskset(&["-a", "-c", "-p", &self.before, &self.pid.to_string()]);
+    }
+}
+
+/// Asks util-linux, as no safe library does.
+fn taskset(arguments: &[&str]) -> Result<String> {
+    let output = Command::new("taskset").args(arguments).output().context("taskset is missing")?;
+    ensure!(output.status.success(), "taskset: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// One of the two servers, and what it is asked again and again.

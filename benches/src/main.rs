@@ -10,6 +10,7 @@ mod http;
 mod limits;
 mod logging;
 mod options;
+mod queue;
 mod registry;
 mod search;
 mod start;
@@ -47,5 +48,6 @@ fn run(options: &Options) -> Result<()> {
     registry::measure(options, &mut table)?;
     client::measure(options, &mut table)?;
     credentials::measure(options, &mut table)?;
+    queue::measure(options, &mut table)?;
     table.finish(options)
 }

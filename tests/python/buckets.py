@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import requests
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
@@ -36,6 +38,27 @@ class S3:
             "s3", endpoint_url=self.url, aws_access_key_id=KEY, aws_secret_access_key=SECRET,
             region_name="us-east-1", config=Config(retries={"max_attempts": 1}),
         )
+
+    def key(self, user: str, *actions: str) -> dict[str, str]:
+        """A key that may do only that, as the variables that hand it to a server."""
+        iam = boto3.client(
+            "iam", endpoint_url=self.url, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1"
+        )
+        iam.create_user(UserName=user)
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        iam.put_user_policy(UserName=user, PolicyName="may", PolicyDocument=json.dumps(policy))
+        made = iam.create_access_key(UserName=user)["AccessKey"]
+        return {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """The service asks what each key may do; without this it answers everybody."""
+        requests.post(f"{self.url}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+        try:
+            yield
+        finally:
+            requests.post(f"{self.url}/moto-api/reset-auth", data=b"inf", timeout=10).raise_for_status()
 
     def bucket(self, name: str) -> str:
         self.client.create_bucket(Bucket=name)

@@ -386,6 +386,34 @@ def test_what_is_wrong_is_said_with_the_remedy(
     assert clear.status_code == 400 and "s3.allow_http" in clear.text
 
 
+def test_a_key_that_may_not_is_told_so_and_nothing_is_kept(
+    s3: S3, bucket: str, start: Callable[..., Server], tmp_path: Path
+) -> None:
+    """A key that the service does not know, one that may only read, and one that may write."""
+    reader = s3.key("reader", "s3:ListBucket", "s3:GetObject")
+    writer = s3.key("writer", "s3:*")
+    path = "/api/2.0/mlflow-artifacts/artifacts/some/note.txt"
+
+    def put(name: str, **key: str) -> tuple[requests.Response, requests.Response]:
+        flags = ("--no-auth", "--artifacts-destination", f"s3://{bucket}/kept")
+        server = start(*flags, data_dir=tmp_path / name, **s3.environment(**key))
+        answers = server.request("PUT", path, data=b"words"), server.request("GET", path)
+        assert server.stop() == 0
+        for text in (*(each.text for each in answers), server.log_text()):
+            assert key.get("AWS_SECRET_ACCESS_KEY", buckets.SECRET) not in text
+        return answers
+
+    with s3.guarded():
+        for name, key in (("unknown", {}), ("reader", reader)):
+            written, _ = put(name, **key)
+            assert written.status_code == 403, written.text
+            assert bucket in written.text and "s3.access_key_id" in written.text
+        written, read = put("writer", **writer)
+        assert written.status_code == 200 and read.content == b"words", written.text + read.text
+        assert put("reader again", **reader)[1].content == b"words", "what it may do it does"
+    assert list(s3.keys(bucket)) == ["kept/some/note.txt"]
+
+
 def test_settings_are_listed_without_secrets(s3: S3, tmp_path: Path) -> None:
     done = harness.run_cli(tmp_path, "config", "list", "--json", **s3.environment())
     assert done.returncode == 0, done.stderr

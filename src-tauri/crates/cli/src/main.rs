@@ -77,10 +77,10 @@ fn dispatch(cli: Cli, output: &Output) -> Done {
     done
 }
 
-/// A runtime for serving: few threads, and none that idle for long.
+/// A runtime for what runs beside the connections, which have threads of their own.
 fn server_runtime() -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .max_blocking_threads(BLOCKING_THREADS)
         .thread_keep_alive(KEEP_ALIVE)
         .thread_name("branchline")

@@ -14,6 +14,8 @@ pub mod json;
 mod nonfinite;
 pub mod otlp;
 pub mod parse;
+#[cfg(test)]
+mod property_tests;
 pub mod request;
 pub mod response;
 pub mod scalar;

@@ -15,6 +15,8 @@ mod flower;
 pub mod guard;
 pub mod host;
 mod hosts;
+mod incoming;
+mod lanes;
 mod live;
 pub mod local;
 pub mod logs;
@@ -27,7 +29,6 @@ mod stack;
 pub mod state;
 mod tls;
 mod ui;
-mod unread;
 mod webhooks;
 
 pub use api::openapi_json;

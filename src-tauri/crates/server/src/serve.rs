@@ -1,9 +1,10 @@
 //! Connections: accepting them, limits for slow clients, and an end that is bounded.
 
 use crate::auth::Peer;
+use crate::incoming;
+use crate::lanes::Lanes;
 use crate::state::{AppState, ServerOptions};
 use crate::tls::{Met, Tls};
-use crate::unread;
 use axum::Router;
 use axum::body::Body;
 use branchline_engine::Engine;
@@ -21,13 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use tower_http::timeout::TimeoutBody;
 
 /// How long a connection may take to send a request's headers, and how long a kept
 /// one may stay silent. Training loops log seldom, so it is long.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(120);
-/// How long a request's body may stall.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long open requests and sockets have to end once the server is stopping.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -58,14 +56,17 @@ pub async fn serve(
     }
     drop(accepted);
     tokio::pin!(shutdown);
+    let lanes = Lanes::start()?;
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             () = &mut shutdown => break,
             () = state.closing.cancelled() => break,
             Some((stream, peer)) = incoming.recv() => {
-                let closing = state.closing.clone();
-                connections.spawn(welcome(stream, peer, app.clone(), closing, tls.clone()));
+                let (app, closing, tls) = (app.clone(), state.closing.clone(), tls.clone());
+                lanes.take(&mut connections, stream, move |stream| {
+                    welcome(stream, peer, app, closing, tls)
+                });
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             else => break,
@@ -82,6 +83,7 @@ pub async fn serve(
         tracing::info!("Closing connections that did not end in time.");
     }
     connections.shutdown().await;
+    lanes.stop().await;
     Ok(())
 }
 
@@ -147,9 +149,8 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(Peer(peer));
-        let (body, unread) = unread::watch(body);
-        let body = Body::new(TimeoutBody::new(BODY_TIMEOUT, body));
-        let answering = app.clone().oneshot(Request::from_parts(parts, body));
+        let (body, unread) = incoming::watch(body);
+        let answering = app.clone().oneshot(Request::from_parts(parts, Body::new(body)));
         async move {
             let mut answer = answering.await?;
             unread.tell(&mut answer);

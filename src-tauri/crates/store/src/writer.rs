@@ -223,20 +223,36 @@ impl Loop {
         self.set_synchronous(durable)?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let now = self.context.clock.now_ms();
-        for request in batch.iter_mut() {
-            self.connection.prepare_cached("SAVEPOINT request")?.execute([])?;
-            let mark = pending.mark();
-            let mut tx = WriteTx::new(&self.connection, &self.names, &self.coalesce, pending, now);
-            if !request.work.run(&mut tx) {
-                self.connection.prepare_cached("ROLLBACK TO request")?.execute([])?;
-                pending.reset(mark);
-                self.names.clear();
+        if let [request] = batch {
+            // Alone, a request is the whole transaction, and needs no savepoint in it.
+            if !self.attempt(request, pending, now) {
+                self.connection.prepare_cached("ROLLBACK")?.execute([])?;
+                return Ok(());
             }
-            self.connection.prepare_cached("RELEASE request")?.execute([])?;
+        } else {
+            for request in batch.iter_mut() {
+                self.connection.prepare_cached("SAVEPOINT request")?.execute([])?;
+                if !self.attempt(request, pending, now) {
+                    self.connection.prepare_cached("ROLLBACK TO request")?.execute([])?;
+                }
+                self.connection.prepare_cached("RELEASE request")?.execute([])?;
+            }
         }
         failpoint!("store::commit")?;
         self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
+    }
+
+    /// Runs one request; when nothing of it may be kept, nothing of it is remembered either.
+    fn attempt(&self, request: &mut Request, pending: &mut Pending, now: i64) -> bool {
+        let mark = pending.mark();
+        let mut tx = WriteTx::new(&self.connection, &self.names, &self.coalesce, pending, now);
+        let keep = request.work.run(&mut tx);
+        if !keep {
+            pending.reset(mark);
+            self.names.clear();
+        }
+        keep
     }
 
     /// A pragma between transactions: cheap, and only when the level changes.

@@ -1,0 +1,219 @@
+//! W14: the queue of jobs. Tasks that do nothing, beside Celery with Redis and a pool of as many
+//! processes; processes, beside starting the same command without a queue.
+
+use crate::http::Connection;
+use crate::options::Options;
+use crate::stats::{Times, on_threads, seconds};
+use crate::subject::Subject;
+use crate::table::{Row, Table, Target};
+use anyhow::{Context, Result, bail, ensure};
+use branchline_testkit::{Celery, Peer};
+use serde_json::{Value, json};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Jobs that run at a time, here and at Celery.
+const AT_A_TIME: usize = 2;
+const CLIENTS: usize = 8;
+const SCRIPT: &str = include_str!("celery_peer.py");
+
+pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
+    if !options.wants("W14") {
+        return Ok(());
+    }
+    let ours = Subject::ours(options, "ours-queue")?;
+    let queue = Queue(&ours);
+    queue.set(&json!({ "concurrency": AT_A_TIME }))?;
+    let rate = queue.throughput(options.count(20_000))?;
+    let wait = queue.latency(options.count(1000))?;
+    let processes = options.count(200);
+    let (through, bare) = (queue.processes(processes)?, bare(processes)?);
+    let (few, many) = (queue.drain(2000, 2000)?, queue.drain(options.count(100_000), 2000)?);
+    ours.stop()?;
+    // Celery is no tracking server and takes the place of the first peer in its own rows.
+    let celery = if options.peers.is_empty() {
+        None
+    } else {
+        Some(Celery::start(&options.path("celery"), SCRIPT, AT_A_TIME)?.measure(2000)?)
+    };
+    let row = |what, unit, target, durability, ours, limit| Row {
+        workload: "W14",
+        what,
+        unit,
+        target,
+        durability,
+        ours,
+        peers: Peer::ALL.map(|_| None),
+        limit,
+    };
+    let (theirs, their_wait) = (celery.map(|of| of.rate), celery.map(|of| of.wait));
+    let five_times = Target::AtLeast(5.0 * theirs.unwrap_or(1000.0));
+    table.add(row(
+        "tasks that do nothing; limit column: Celery",
+        "1/s",
+        five_times,
+        "synced",
+        rate,
+        theirs,
+    ));
+    let no_longer = Target::AtMost(their_wait.unwrap_or(2.0));
+    table.add(row(
+        "one such task to its result; limit column: Celery",
+        "ms",
+        no_longer,
+        "synced",
+        wait,
+        their_wait,
+    ));
+    let within = Target::AtMost(bare * 1.3);
+    table.add(row(
+        "a job of python -c pass; limit: without a queue",
+        "ms",
+        within,
+        "synced",
+        through,
+        Some(bare),
+    ));
+    let as_fast = Target::AtLeast(few * 0.9);
+    table.add(row(
+        "tasks with 100,000 queued; limit: with 2,000",
+        "1/s",
+        as_fast,
+        "synced",
+        many,
+        Some(few),
+    ));
+    Ok(())
+}
+
+/// The main queue of our server.
+struct Queue<'s>(&'s Subject);
+
+impl Queue<'_> {
+    fn send(
+        &self,
+        connection: &mut Connection,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value> {
+        let bytes = body.to_string();
+        let request = self.0.request(method, path, "application/json", bytes.as_bytes());
+        Ok(serde_json::from_slice(connection.call(&request)?)?)
+    }
+
+    fn set(&self, change: &Value) -> Result<()> {
+        self.send(&mut self.0.connect()?, "PATCH", "/api/v1/queues/main-queue", change).map(drop)
+    }
+
+    /// Queues so many tasks that do nothing, from several clients.
+    fn fill(&self, count: usize, clients: usize) -> Result<()> {
+        let request = self.0.request(
+            "POST",
+            "/api/v1/jobs",
+            "application/json",
+            json!({ "task": "branchline.noop" }).to_string().as_bytes(),
+        );
+        on_threads(clients, |_| {
+            let mut connection = self.0.connect()?;
+            for _ in 0..count / clients {
+                connection.call(&request)?;
+            }
+            Ok(())
+        })
+        .map(drop)
+    }
+
+    /// Jobs that have ended well.
+    fn done(&self, connection: &mut Connection) -> Result<usize> {
+        let stats = self.send(connection, "GET", "/api/v1/jobs/stats", &Value::Null)?;
+        ensure!(stats["states"]["FAILURE"].as_i64().unwrap_or(0) == 0, "a job failed: {stats}");
+        Ok(usize::try_from(stats["states"]["SUCCESS"].as_i64().unwrap_or(0))?)
+    }
+
+    fn until_done(&self, connection: &mut Connection, wanted: usize) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(300);
+        while self.done(connection)? < wanted {
+            if Instant::now() > deadline {
+                bail!("{wanted} jobs did not end within five minutes");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Tasks a second, from the first that is queued to the last that has ended.
+    fn throughput(&self, count: usize) -> Result<f64> {
+        let mut connection = self.0.connect()?;
+        let before = self.done(&mut connection)?;
+        let count = count / CLIENTS * CLIENTS;
+        let taken = seconds(|| {
+            self.fill(count, CLIENTS)?;
+            self.until_done(&mut connection, before + count)
+        })?;
+        Ok(count as f64 / taken)
+    }
+
+    /// Median milliseconds from queuing one task to its result, one after the other.
+    fn latency(&self, count: usize) -> Result<f64> {
+        let mut connection = self.0.connect()?;
+        let body = json!({ "task": "branchline.noop" });
+        Ok(Times::of(count, |_| self.and_wait(&mut connection, &body))?.median())
+    }
+
+    /// Queues a job and waits for its end.
+    fn and_wait(&self, connection: &mut Connection, body: &Value) -> Result<()> {
+        let queued = self.send(connection, "POST", "/api/v1/jobs", body)?;
+        let id = queued["uuid"].as_str().with_context(|| format!("no job in {queued}"))?;
+        let path = format!("/api/v1/jobs/{id}?wait=30");
+        let ended = self.send(connection, "GET", &path, &Value::Null)?;
+        ensure!(ended["state"] == "SUCCESS", "a job did not succeed: {ended}");
+        Ok(())
+    }
+
+    /// Milliseconds for each process, several at a time.
+    fn processes(&self, count: usize) -> Result<f64> {
+        let python = Peer::python();
+        let body = json!({ "command": [std::path::absolute(python)?, "-c", "pass"] });
+        let taken = seconds(|| {
+            on_threads(AT_A_TIME, |_| {
+                let mut connection = self.0.connect()?;
+                (0..count / AT_A_TIME).try_for_each(|_| self.and_wait(&mut connection, &body))
+            })
+            .map(drop)
+        })?;
+        Ok(taken * 1e3 / count as f64)
+    }
+
+    /// Tasks a second while so many are queued.
+    fn drain(&self, queued: usize, some: usize) -> Result<f64> {
+        let mut connection = self.0.connect()?;
+        let before = self.done(&mut connection)?;
+        self.set(&json!({ "paused": true }))?;
+        self.fill(queued, 64)?;
+        let taken = seconds(|| {
+            self.set(&json!({ "paused": false }))?;
+            self.until_done(&mut connection, before + some.min(queued / 64 * 64))
+        })?;
+        let rate = (self.done(&mut connection)? - before) as f64 / taken;
+        self.until_done(&mut connection, before + queued / 64 * 64)?;
+        Ok(rate)
+    }
+}
+
+/// Milliseconds for each process without a queue, as many at a time.
+fn bare(count: usize) -> Result<f64> {
+    let python = Peer::python();
+    let taken = seconds(|| {
+        on_threads(AT_A_TIME, |_| {
+            for _ in 0..count / AT_A_TIME {
+                let mut command = Command::new(&python);
+                command.args(["-c", "pass"]).stdin(Stdio::null()).stdout(Stdio::null());
+                ensure!(command.status()?.success(), "python does not run");
+            }
+            Ok(())
+        })
+        .map(drop)
+    })?;
+    Ok(taken * 1e3 / count as f64)
+}

@@ -689,7 +689,7 @@ CREATE TABLE queue (
     -- Why, where nobody asked for it.
     reason      TEXT,
     created_at  INTEGER NOT NULL
-) STRICT;
+, least INTEGER CHECK (least BETWEEN 1 AND 256)) STRICT;
 
 CREATE TABLE job (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -908,3 +908,11 @@ CREATE INDEX job_by_project ON job (project_id) WHERE project_id IS NOT NULL;
 CREATE INDEX job_on_gpu ON job (id) WHERE lane = 3 AND gpus > 0;
 
 CREATE INDEX job_ready ON job (queue_id, gpus, rank, id) WHERE lane = 2;
+
+CREATE TABLE job_limit (
+    name       TEXT NOT NULL PRIMARY KEY,
+    soft_limit INTEGER CHECK (soft_limit > 0),
+    hard_limit INTEGER CHECK (hard_limit > 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX job_graph_alive ON job (root_id) WHERE lane <> 0 AND root_id IS NOT NULL;

@@ -13,15 +13,16 @@ const binary = process.env.BRANCHLINE_BIN ?? join(root, 'target/debug/branchline
 
 /**
  * A running server: its address, a single-use sign-in link, and MLflow's API with a token.
- * One whose `owner` (`{email, password}`) is named from the start has no link.
+ * One whose `owner` (`{email, password}`) is named from the start has no link. `env` adds variables.
  */
-export async function startServer({ args = [], owner } = {}) {
+export async function startServer({ args = [], owner, env: more = {} } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'branchline-browser-'))
   const env = {
     ...process.env,
     HOME: folder,
     BRANCHLINE_DATA_DIR: join(folder, 'data'),
     BRANCHLINE_KEYRING: 'false',
+    ...more,
     ...(owner && { FIRST_SUPERUSER: owner.email, FIRST_SUPERUSER_PASSWORD: owner.password }),
   }
   const child = spawn(binary, ['serve', '--port', '0', ...args], {

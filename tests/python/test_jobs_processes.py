@@ -114,8 +114,11 @@ def test_q26_lines_belong_to_their_job(administer: Callable[..., Server], tmp_pa
     ended(server, first), ended(server, second)
     assert log(server, first)["text"] == f"Task picked up\n{server.url}\n"
     assert log(server, second)["text"] == "other\n"
-    followed = harness.run_cli(tmp_path / "data", "jobs", "logs", "-f", first)
-    assert followed.stdout == f"Task picked up\n{server.url}\n"
+    for words in (("jobs", "logs", "-f", first), ("logs", "--job", first), ("logs", "-f", "--job", first)):
+        shown = harness.run_cli(tmp_path / "data", *words)
+        assert shown.stdout == f"Task picked up\n{server.url}\n", words
+    assert "Task picked up" not in harness.run_cli(tmp_path / "data", "logs").stdout
+    assert harness.run_cli(tmp_path / "data", "logs", "--job", "nobody").returncode == 3
 
 
 def test_the_environment_is_what_is_listed(administer: Callable[..., Server]) -> None:
@@ -152,6 +155,28 @@ def test_a_jobs_run_is_linked_and_never_running_after_it(
     assert client.get_run(ended(server, left, wait=120)["runs"][0]).info.status == "FAILED"
     fine = python(server, code.format("pass"))
     assert client.get_run(ended(server, fine, wait=120)["runs"][0]).info.status == "FINISHED"
+    mlflow.set_tracking_uri("")
+
+
+@pytest.mark.parametrize("acks_late", [False, True])
+def test_a_run_whose_job_went_with_the_server_is_marked_at_the_next_start(
+    administer: Callable[..., Server], own_client: Callable[[Server], MlflowClient], tmp_path: Path, acks_late: bool
+) -> None:
+    server = administer()
+    code = (
+        f"import mlflow, os, time\nagain = os.path.exists({str(tmp_path / 'again')!r})\n"
+        "if not again:\n    with mlflow.start_run() as r: print('logged', r.info.run_id, flush=True); time.sleep(600)"
+    )
+    task_id = python(server, code, acks_late=acks_late)
+    run_id = says(server, task_id, "logged").split("logged ")[1].split()[0]
+    assert own_client(server).get_run(run_id).info.status == "RUNNING"
+    (tmp_path / "again").touch()
+    server.kill()
+    again = administer()
+    record = ended(again, task_id)
+    assert record["status"] == ("SUCCESS" if acks_late else "FAILURE")
+    run = own_client(again).get_run(run_id)
+    assert run.info.status == "FAILED" and run.info.end_time, "its process died; another attempt has runs of its own"
     mlflow.set_tracking_uri("")
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ import websocket
 
 import harness
 from harness import Server
-from jobs_help import ended, ok, python, set_queue, submit
+from jobs_help import ended, ok, python, says, set_queue, submit
 
 pytestmark = [pytest.mark.own_server, pytest.mark.branchline_only]
 
@@ -206,3 +208,50 @@ def test_what_a_running_job_uses_is_looked_up(administer: Callable[..., Server])
     ok(server, "POST", f"/api/v1/jobs/{task_id}/cancel")
     ended(server, task_id)
     assert usage()["cpu_ms"] is None
+
+
+SMI = """#!/bin/sh
+echo "$@" >> {calls}
+echo "0, GPU-aaaa, 35, 1024, 24576"
+echo "1, GPU-bbbb, [N/A], 2048, [N/A]"
+"""
+
+
+def test_the_gpus_of_a_running_job_are_asked_of_their_driver_and_else_nobody_asks(
+    administer: Callable[..., Server], tmp_path: Path
+) -> None:
+    calls = tmp_path / "calls"
+    calls.touch()
+    program = tmp_path / "bin/nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(SMI.format(calls=calls))
+    program.chmod(0o755)
+    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    server = administer(BRANCHLINE_JOBS_GPU_SLOTS="2", PATH=path, CUDA_VISIBLE_DEVICES="1,0")
+    usage = lambda task_id: ok(server, "GET", f"/api/v1/jobs/{task_id}/usage")  # noqa: E731
+    without = python(server, "print('go'); import time; time.sleep(600)")
+    says(server, without, "go")
+    assert usage(without)["gpus"] == [] and usage(without)["processes"] == 1
+    assert calls.read_text() == "", "nobody holds a slot"
+    both = python(server, "print('go'); import time; time.sleep(600)", gpus=2)
+    says(server, both, "go")
+    mib = 1024 * 1024
+    assert usage(both)["gpus"] == [
+        {"slot": 0, "utilization": None, "memory_bytes": 2048 * mib, "memory_total": None},
+        {"slot": 1, "utilization": 0.35, "memory_bytes": 1024 * mib, "memory_total": 24576 * mib},
+    ], "slot 0 is the first device that Branchline itself sees"
+    assert "--query-gpu=index,uuid,utilization.gpu,memory.used,memory.total" in calls.read_text()
+    for task_id in (without, both):
+        ok(server, "POST", f"/api/v1/jobs/{task_id}/cancel")
+        ended(server, task_id)
+    asked = calls.read_text()
+    assert usage(both)["gpus"] == [] and calls.read_text() == asked
+
+
+def test_without_a_driver_there_is_nothing_about_gpus(administer: Callable[..., Server], tmp_path: Path) -> None:
+    server = administer(BRANCHLINE_JOBS_GPU_SLOTS="1", PATH=str(tmp_path))
+    task_id = python(server, "print('go'); import time; time.sleep(600)", gpus=1)
+    says(server, task_id, "go")
+    usage = ok(server, "GET", f"/api/v1/jobs/{task_id}/usage")
+    assert usage["gpus"] == [] and usage["processes"] == 1
+    ok(server, "POST", f"/api/v1/jobs/{task_id}/cancel")

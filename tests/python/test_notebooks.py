@@ -1,10 +1,12 @@
-"""Notebooks and the console: J1, J2, J4, J5, and notebooks as jobs."""
+"""Notebooks and the console (J1 to J5), and notebooks as jobs."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import sysconfig
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,51 @@ def test_without_papermill_nbclient_does_the_same(
     assert "".join(copy["cells"][3]["outputs"][0]["text"]).endswith("seen 4 x notebooks\n")
     assert record["meta"]["progress"] == 1.0
     mlflow.set_tracking_uri("")
+
+
+def wheel(folder: Path) -> Path:
+    """A package that needs no index."""
+    path = folder / "j3_package-1.0-py3-none-any.whl"
+    about = "j3_package-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("j3_package.py", "WORD = 'from the package'\n")
+        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: j3-package\nVersion: 1.0\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    return path
+
+
+def test_j3_a_package_is_added_and_a_new_kernel_imports_it(server: Server, tmp_path: Path) -> None:
+    place = tmp_path / "with env"
+    place.mkdir()
+    cell = {**NOTEBOOK["cells"][2], "source": "import j3_package\nprint(j3_package.WORD)"}
+    (place / "a.ipynb").write_text(json.dumps({**NOTEBOOK, "cells": [cell]}))
+    subprocess.run([sys.executable, "-m", "venv", str(place / ".venv")], check=True)
+    # What runs notebooks comes from these tests' own environment.
+    site = next(place.glob(".venv/lib/python*/site-packages"))
+    (site / "tests.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    project = ok(server, "POST", "/api/v1/projects", {"path": str(place)})["id"]
+    path = f"/api/v1/projects/{project}/notebook/run?path=a.ipynb"
+
+    def run() -> dict[str, Any]:
+        return ended(server, ok(server, "POST", path, {})["task_id"], wait=240)
+
+    assert run()["result"]["exc_type"] == "ModuleNotFoundError"
+    package = wheel(tmp_path)
+    done = harness.run_cli(
+        server.data_dir, "notebook", "env", "add", str(package), "--project", "with env",
+        PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1", UV_OFFLINE="1",
+    )
+    assert done.returncode == 0, done.stderr
+    record = run()
+    assert record["status"] == "SUCCESS", log(server, record["task_id"])["text"]
+    unknown = harness.run_cli(server.data_dir, "notebook", "env", "add", "x", "--project", "none")
+    assert unknown.returncode == 3
+    failed = harness.run_cli(
+        server.data_dir, "notebook", "env", "add", "no-such-package-anywhere", "--project", "with env",
+        PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1", UV_OFFLINE="1",
+    )
+    assert failed.returncode == 1 and "install" in failed.stderr
 
 
 def test_j4_the_console_has_the_project_mlflow_and_the_api(server: Server, folder: Path) -> None:

@@ -344,6 +344,7 @@ USES: dict[str, Callable[[World], Use]] = {
     "set_password": lambda w: body({"current": OWNER[1], "new": OWNER[1]}),
     "set_queue": lambda w: body({"concurrency": 2}, name="main-queue"),
     "set_rate": lambda w: body({"rate": "100/s"}, task="branchline.noop"),
+    "set_time_limit": lambda w: body({"time_limit": 60}, task="a.task"),
     "sign_in": lambda w: body({"email": OWNER[0], "password": OWNER[1]}),
     "start_notebooks": lambda w: path(id=w.project),
     "stop_notebook_server": lambda w: path(id=w.notebooks()),

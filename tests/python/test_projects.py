@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import websocket
 
 import harness
 from harness import Server
@@ -314,3 +315,34 @@ def test_gpu_slots_are_shared_out(administer: Callable[..., Server]) -> None:
     refused = server.post("/api/v1/jobs", {"command": ["true"], "gpus": 3})
     assert refused.status_code == 400 and "jobs.gpu_slots" in refused.json()["hint"]
     ok(server, "POST", f"/api/v1/jobs/{first[0]}/cancel")
+
+
+def test_those_who_watch_are_told_of_projects_and_of_files_that_changed(
+    administer: Callable[..., Server], folder: Path, tmp_path: Path
+) -> None:
+    server = administer()
+    address = server.url.replace("http", "ws") + "/api/v1/events"
+
+    def dial(token: str) -> websocket.WebSocket:
+        socket = websocket.create_connection(
+            address, timeout=30, origin=server.url, header=[f"Authorization: Bearer {token}"]
+        )
+        socket.send(json.dumps({"op": "subscribe", "id": "p", "topic": "projects"}))
+        return socket
+
+    socket = dial(server.token)
+    assert json.loads(socket.recv())["kind"] == "subscribed"
+    heard = lambda: (lambda message: (message["kind"], message["data"]))(json.loads(socket.recv()))  # noqa: E731
+    project = add(server, folder)["id"]
+    told = ("changed", {"project_ids": [project]})
+    assert heard() == told
+    ok(server, "GET", f"/api/v1/projects/{project}")
+    (folder / "tasks.py").write_text("def another(a: int) -> int: return a\n")
+    assert [task["name"] for task in ok(server, "GET", f"/api/v1/projects/{project}")["tasks"]] == ["tasks.another"]
+    assert heard() == told, "it offers something else"
+    ok(server, "POST", f"/api/v1/projects/{project}/scan")
+    ok(server, "PATCH", f"/api/v1/projects/{project}", {"name": "renamed"})
+    assert heard() == told, "reading the same again was no news"
+    assert server.request("DELETE", f"/api/v1/projects/{project}").status_code == 204
+    assert heard() == told
+    socket.close()

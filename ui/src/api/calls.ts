@@ -92,11 +92,17 @@ export const jobUsage = (id: string) => unwrap(client.GET('/api/v1/jobs/{id}/usa
 export const jobRates = () => unwrap(client.GET('/api/v1/job-rates'))
 export const setJobRate = (task: string, rate: string | null) =>
   unwrap(client.PUT('/api/v1/job-rates/{task}', { params: { path: { task } }, body: { rate } }))
+export const jobLimits = () => unwrap(client.GET('/api/v1/job-limits'))
+export const setJobLimit = (
+  task: string,
+  body: { soft_time_limit?: number | null; time_limit?: number | null },
+) => unwrap(client.PUT('/api/v1/job-limits/{task}', { params: { path: { task } }, body }))
 export const purgeQueue = (name: string) =>
   unwrap(client.POST('/api/v1/queues/{name}/purge', { params: { path: { name } } }))
 export const jobs = (query: {
   state?: string[]
   filter?: string
+  order_by?: string
   project?: number
   max_results?: number
   page_token?: string
@@ -123,7 +129,12 @@ export const runSchedule = (id: string) => unwrap(client.POST('/api/v1/schedules
 export const scheduleHistory = (id: string, query: { page_token?: string }) =>
   unwrap(client.GET('/api/v1/schedules/{id}/history', { params: { path: { id }, query } }))
 export const queues = () => unwrap(client.GET('/api/v1/queues'))
-export const setQueue = (name: string, body: { paused?: boolean; concurrency?: number }) =>
+export interface QueueChange {
+  paused?: boolean
+  concurrency?: number
+  autoscale?: { min: number; max: number }
+}
+export const setQueue = (name: string, body: QueueChange) =>
   unwrap(client.PATCH('/api/v1/queues/{name}', { params: { path: { name } }, body }))
 export const search = (q: string, signal?: AbortSignal) =>
   unwrap(client.GET('/api/v1/search', { params: { query: { q } }, signal }))

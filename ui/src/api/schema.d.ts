@@ -245,6 +245,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/job-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists how long jobs of tasks may take that do not say so themselves */
+        get: operations["list_time_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/job-limits/{task}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Limits how long jobs of a task may take that start from now on and do not say so
+         *     themselves; an empty body lifts the limits
+         */
+        put: operations["set_time_limit"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/job-rates": {
         parameters: {
             query?: never;
@@ -286,7 +323,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists jobs, newest first */
+        /** Lists jobs */
         get: operations["list_jobs"];
         put?: never;
         /** Queues a job. Running a command needs a superuser */
@@ -465,7 +502,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What the processes of a running job use at this moment; nothing is kept of it */
+        /** What a running job uses at this moment; nothing is kept of it */
         get: operations["job_usage"];
         put?: never;
         post?: never;
@@ -2166,6 +2203,22 @@ export interface components {
             /** @description The slots of graphics processors that it was given. */
             gpu_slots: number[];
         };
+        /**
+         * @description Bounds of a queue that runs as many jobs at a time as the machine has processors, and on
+         *     battery no more than it must.
+         */
+        Autoscale: {
+            /**
+             * Format: int32
+             * @description 1 to 256.
+             */
+            min: number;
+            /**
+             * Format: int32
+             * @description 1 to 256, not less than `min`.
+             */
+            max: number;
+        };
         /** @description What a parameter goes over: values, or a range. */
         AxisBody: unknown[] | components["schemas"]["RangeBody"];
         /**
@@ -2589,6 +2642,26 @@ export interface components {
             /** @description Absent on the last page. */
             next_page_token?: string | null;
         };
+        /** @description What the graphics processor of a slot does, whoever uses it. */
+        GpuUsage: {
+            /** Format: int32 */
+            slot: number;
+            /**
+             * Format: double
+             * @description How busy it is, 0 to 1.
+             */
+            utilization?: number | null;
+            /**
+             * Format: int64
+             * @description Memory that is used on it.
+             */
+            memory_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description Memory that it has.
+             */
+            memory_total?: number | null;
+        };
         /** @description What a user was given of a thing. */
         GrantBody: {
             email: string;
@@ -2886,7 +2959,7 @@ export interface components {
              */
             retried: number;
         };
-        /** @description What the processes of a running job use now. */
+        /** @description What a running job uses now. */
         JobUsage: {
             at: components["schemas"]["Time"];
             /**
@@ -2900,6 +2973,8 @@ export interface components {
              */
             memory_bytes?: number | null;
             processes?: number | null;
+            /** @description The graphics processors whose slots it holds, where their driver tells. */
+            gpus: components["schemas"]["GpuUsage"][];
         };
         /** @description Lines of the log. */
         LogLines: {
@@ -3352,9 +3427,10 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Jobs that run at a time.
+             * @description Jobs that run at a time now.
              */
             concurrency: number;
+            autoscale?: components["schemas"]["Autoscale"] | null;
             /** @description Nothing is taken from it. */
             paused: boolean;
             /** @description Why, where nobody asked for it. */
@@ -3802,9 +3878,10 @@ export interface components {
         SetQueue: {
             /**
              * Format: int32
-             * @description 1 to 256 jobs run at a time.
+             * @description 1 to 256 jobs run at a time, whatever the machine is like.
              */
             concurrency?: number | null;
+            autoscale?: components["schemas"]["Autoscale"] | null;
             paused?: boolean | null;
         };
         /**
@@ -4174,6 +4251,31 @@ export interface components {
         };
         /** Format: date-time */
         Time: string;
+        /** @description Time limits by task. */
+        TimeLimitList: {
+            limits: {
+                [key: string]: components["schemas"]["TimeLimits"];
+            };
+        };
+        /**
+         * @description Time limits of a task, seconds.
+         * @example {
+         *       "soft_time_limit": 60,
+         *       "time_limit": 120
+         *     }
+         */
+        TimeLimits: {
+            /**
+             * Format: double
+             * @description After this a job is asked to end; never when absent.
+             */
+            soft_time_limit?: number | null;
+            /**
+             * Format: double
+             * @description After this it is killed; never when absent.
+             */
+            time_limit?: number | null;
+        };
         /** @description A personal access token, without its secret. */
         Token: {
             /** Format: int64 */
@@ -5334,6 +5436,66 @@ export interface operations {
             507: components["responses"]["StorageFull"];
         };
     };
+    list_time_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those that are limited. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimeLimitList"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    set_time_limit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task's name. */
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimeLimits"];
+            };
+        };
+        responses: {
+            /** @description From now on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
     list_rates: {
         parameters: {
             query?: never;
@@ -5412,6 +5574,11 @@ export interface operations {
                  *     `result:`, `queue:` and `id:` say where a word has to be.
                  */
                 filter?: string;
+                /**
+                 * @description `status`, `title`, `name`, `queue`, `priority`, `retries`, `queued_at`, `started_at`,
+                 *     `ended_at` or `runtime`, with ` ASC` or ` DESC` behind it; the newest first when absent.
+                 */
+                order_by?: string;
                 /** @description Jobs on a page, 100 when absent. */
                 max_results?: number;
                 /** @description Where the page starts. */
@@ -8855,7 +9022,13 @@ export interface operations {
     };
     shut_down: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description What becomes of the jobs that run: `stop` when absent; `later`: they run again after the
+                 *     next start; `finish`: the server waits for their end, and starts no other.
+                 */
+                jobs?: "stop" | "later" | "finish";
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -8869,8 +9042,10 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];

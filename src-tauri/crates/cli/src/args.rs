@@ -129,6 +129,18 @@ pub(crate) struct Serve {
     /// How far a write has gone when it is acknowledged: balanced, power-safe or fast.
     #[arg(long, value_name = "LEVEL")]
     pub(crate) durability: Option<String>,
+    /// When whoever asks for a job is answered.
+    #[arg(long, value_enum)]
+    pub(crate) jobs: Option<Answered>,
+}
+
+/// When whoever asks for a job is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Answered {
+    /// At once, as is usual.
+    Queued,
+    /// After its end, for tests.
+    Inline,
 }
 
 /// A shell whose syntax to write.
@@ -270,6 +282,9 @@ pub(crate) struct Logs {
     /// Only this level and worse.
     #[arg(long, value_enum)]
     pub(crate) level: Option<Level>,
+    /// What this job wrote, instead of the server's log.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["level", "lines"])]
+    pub(crate) job: Option<String>,
 }
 
 /// How severe a line of the log is.

@@ -50,6 +50,8 @@ pub enum EventKind {
     JobLog(String),
     /// A schedule changed, fired, or is gone.
     Schedule(String),
+    /// A project changed, offers something else, or is gone.
+    Project(i64),
 }
 
 /// A committed change.

@@ -4,9 +4,10 @@
 use crate::error::{Error, Result};
 
 /// How a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum JobState {
     /// Queued, held until its time, or waiting for other jobs.
+    #[default]
     Pending,
     /// Claimed by a worker.
     Received,
@@ -291,7 +292,7 @@ impl NewJob {
 }
 
 /// A job as it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Job {
     /// Its id outside.
     pub task_id: String,
@@ -378,6 +379,8 @@ pub enum Outcome {
     Revoked(String),
     /// Its worker went away: what `acks_late` says happens.
     Lost(String),
+    /// A person ended the program and wants it to run again after the next start.
+    PutBack(String),
 }
 
 /// An attempt's end.
@@ -417,8 +420,10 @@ pub enum Verdict {
 pub struct Queue {
     /// Its name.
     pub name: String,
-    /// Jobs that run at a time.
+    /// Jobs that run at a time at most.
     pub concurrency: u32,
+    /// Where it follows the machine: jobs that run at a time at least.
+    pub least: Option<u32>,
     /// Nothing is taken from it.
     pub paused: bool,
     /// Why, where nobody asked for it.

@@ -56,7 +56,7 @@ pub use branchline_store::{
     Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
     ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
     MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep, Tallied,
-    TalliedEvent, TextHit, Topic, TrashItem, TrashKind,
+    TalliedEvent, TaskLimit, TextHit, Topic, TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
@@ -66,8 +66,9 @@ pub use find::{Found, TextSearch};
 pub use housekeeping::Housekeeping;
 pub use item::{ItemSearch, ItemUpdate};
 pub use job::{
-    GraphNode, JobDetail, JobHistory, JobRetention, JobSearch, JobsHost, LogPart, Queued,
-    QueuedGraph, TrainRules, supervise_if_asked,
+    GpuUsage, GraphNode, JobDetail, JobHistory, JobRetention, JobRules, JobSearch, JobUsage,
+    JobsHost, LogPart, QueueUpdate, Queued, QueuedGraph, TrainRules, runs_a_program,
+    supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
 pub use os_secrets::{KeptIn, OsSecrets};
@@ -89,7 +90,7 @@ pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
 pub use webhook::{Delivery, NewWebhook, OwedDeliveries, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};
-use branchline_core::{Actor, Clock, JobRoute, Result, Scope, User};
+use branchline_core::{Actor, Clock, Result, Scope, User};
 use branchline_store::{Class, NewExperimentRow, Store, StoreResult, View, WriteTx};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
@@ -146,9 +147,9 @@ struct Inner {
     signer: signed::Signer,
     jobs: branchline_jobs::Controls,
     gpu_slots: u32,
+    power: job::Power,
     projects: project::Scans,
-    /// Which queue jobs go to that name none.
-    job_routes: RwLock<Arc<[JobRoute]>>,
+    job_rules: RwLock<Arc<JobRules>>,
     /// The owner's row; 0 while it has to be looked up.
     owner: AtomicI64,
 }
@@ -201,8 +202,9 @@ impl Engine {
                 signer,
                 jobs: branchline_jobs::Controls::default(),
                 gpu_slots: options.gpu_slots,
+                power: job::Power::default(),
                 projects: project::Scans::default(),
-                job_routes: RwLock::new(Arc::from([])),
+                job_rules: RwLock::default(),
                 owner: AtomicI64::new(0),
             }),
         })

@@ -13,7 +13,7 @@ impl Engine {
     /// The topic is for superusers; there is no such job that the actor may see.
     pub async fn may_watch(&self, actor: &Actor, topic: &Topic) -> Result<()> {
         match topic {
-            Topic::Jobs | Topic::Schedules if !actor.is_superuser => {
+            Topic::Jobs | Topic::Schedules | Topic::Projects if !actor.is_superuser => {
                 Err(Error::denied("The user doesn't have enough privileges."))
             }
             Topic::JobLog(id) => self.job(actor, id).await.map(drop),

@@ -3,12 +3,12 @@
 //! fires twice and none is lost.
 
 use crate::experiment::{check_max_results, page};
-use crate::job::{check, route};
+use crate::job::{JobRules, check};
 use crate::{Engine, Queued, actor, permit};
 use branchline_core::schedule::{check_schedule_name, judge};
 use branchline_core::{
-    Actor, CatchUp, Error, Fire, FireOutcome, JobRoute, NewJob, NewSchedule, Page, Result,
-    Schedule, Scope, Timing,
+    Actor, CatchUp, Error, Fire, FireOutcome, NewJob, NewSchedule, Page, Result, Schedule, Scope,
+    Timing,
 };
 use branchline_jobs::Rhythm;
 use branchline_store::{Place, ScheduleRow, StoreError, StoreResult, WriteTx};
@@ -67,7 +67,7 @@ fn first_after(timing: &Timing, now: i64) -> Result<i64> {
 /// A schedule's job as it is queued at a moment.
 fn job_now(job: &str, now: i64, how: &Reading) -> Result<NewJob> {
     let mut new = (how.read_job)(job, now)?;
-    route(&how.routes, &mut new);
+    how.rules.apply(&mut new);
     check(&new)?;
     Ok(new)
 }
@@ -76,7 +76,7 @@ fn job_now(job: &str, now: i64, how: &Reading) -> Result<NewJob> {
 #[derive(Clone)]
 struct Reading {
     read_job: ReadJob,
-    routes: Arc<[JobRoute]>,
+    rules: Arc<JobRules>,
 }
 
 impl Engine {
@@ -277,7 +277,7 @@ impl Engine {
 
 impl Engine {
     fn reading(&self, read_job: ReadJob) -> Reading {
-        Reading { read_job, routes: self.job_routes() }
+        Reading { read_job, rules: self.job_rules() }
     }
 }
 

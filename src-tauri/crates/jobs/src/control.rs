@@ -1,6 +1,7 @@
 //! How others reach the dispatcher: a bell, and a cord for each running job.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, watch};
 
@@ -13,6 +14,8 @@ pub(crate) enum Stop {
     Cancelled,
     /// The program ends.
     Leaving,
+    /// The program ends, and the job is to run again after the next start.
+    PutBack,
 }
 
 /// Reaches the dispatcher of this process. A clone reaches the same one.
@@ -28,6 +31,10 @@ struct Inner {
     cords: Mutex<HashMap<String, watch::Sender<Stop>>>,
     /// Why nothing is claimed, where nobody asked for that.
     trouble: Mutex<Option<String>>,
+    /// Nothing is claimed any more: the program ends when what runs has ended.
+    finishing: AtomicBool,
+    /// What runs when the program ends runs again after the next start.
+    put_back: AtomicBool,
 }
 
 impl Controls {
@@ -54,6 +61,23 @@ impl Controls {
         self.inner.schedules.notified().await;
     }
 
+    /// Claims nothing any more, or again; what runs goes on.
+    pub fn finish(&self, finishing: bool) {
+        self.inner.finishing.store(finishing, Ordering::Relaxed);
+        self.ring();
+    }
+
+    /// Whether nothing is claimed because the program is about to end.
+    pub fn is_finishing(&self) -> bool {
+        self.inner.finishing.load(Ordering::Relaxed)
+    }
+
+    /// What runs when the program ends is to run again after the next start, whatever it
+    /// asks for.
+    pub fn put_back(&self) {
+        self.inner.put_back.store(true, Ordering::Relaxed);
+    }
+
     /// Ends a job that runs here.
     pub fn cancel(&self, task_id: &str) {
         self.pull(task_id, &Stop::Cancelled);
@@ -72,9 +96,13 @@ impl Controls {
     }
 
     pub(crate) fn leave(&self) {
+        let stop = match self.inner.put_back.load(Ordering::Relaxed) {
+            true => Stop::PutBack,
+            false => Stop::Leaving,
+        };
         let cords = self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner);
         for cord in cords.values() {
-            let _ = cord.send(Stop::Leaving);
+            let _ = cord.send(stop.clone());
         }
     }
 

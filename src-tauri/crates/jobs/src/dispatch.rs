@@ -81,7 +81,10 @@ async fn work<L: JobLedger>(
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        let room = AT_ONCE.saturating_sub(running.len());
+        let room = match controls.is_finishing() {
+            true => 0,
+            false => AT_ONCE.saturating_sub(running.len()),
+        };
         let claimed = ledger.claim(&options.worker, room, LEASE).await?;
         if controls.trouble().is_some() {
             tracing::info!("The disk has space: queues go on.");
@@ -119,7 +122,7 @@ async fn attempt<L: JobLedger>(
     job: Job,
     mut cord: watch::Receiver<Stop>,
 ) {
-    let end = match job.work.command.is_empty() {
+    let end = match ledger.is_called(&job) {
         true => call(&ledger, &job, &mut cord).await,
         false => process::run(&ledger, &options, &job, &mut cord).await,
     };
@@ -135,7 +138,8 @@ async fn attempt<L: JobLedger>(
     }
 }
 
-/// Does a job in this process, where a panic is its failure.
+/// Does a job in this process, where a panic is its failure. It is ended where it waits, so
+/// both limits mean the same to it.
 async fn call<L: JobLedger>(ledger: &L, job: &Job, cord: &mut watch::Receiver<Stop>) -> AttemptEnd {
     match ledger.started(job, None).await {
         Ok(true) => {}
@@ -153,17 +157,38 @@ async fn call<L: JobLedger>(ledger: &L, job: &Job, cord: &mut watch::Receiver<St
         },
         stop = stopped(cord) => {
             abort.abort();
-            match stop {
-                Stop::Leaving => Outcome::Lost(LEFT.to_owned()),
-                _ => Outcome::Revoked(CANCELLED.to_owned()),
-            }
+            when_stopped(&stop)
+        }
+        limited = limit(job) => {
+            abort.abort();
+            limited
         }
     };
     outcome.into()
 }
 
-pub(crate) const LEFT: &str = "Worker lost: the program ended while the job ran.";
-pub(crate) const CANCELLED: &str = "Cancelled.";
+/// Waits until a job has gone on for longer than it may.
+async fn limit(job: &Job) -> Outcome {
+    let (soft, hard) = (job.options.soft_limit_ms, job.options.hard_limit_ms);
+    let Some(first) = [soft, hard].into_iter().flatten().min() else {
+        return std::future::pending().await;
+    };
+    tokio::time::sleep(Duration::from_millis(u64::try_from(first).unwrap_or_default())).await;
+    if hard == Some(first) { process::past_hard_limit() } else { process::past_soft_limit() }
+}
+
+/// What a job comes to that was ended from outside.
+pub(crate) fn when_stopped(stop: &Stop) -> Outcome {
+    match stop {
+        Stop::Leaving => {
+            Outcome::Lost("Worker lost: the program ended while the job ran.".to_owned())
+        }
+        Stop::PutBack => {
+            Outcome::PutBack("The program ended while the job ran; it runs again.".to_owned())
+        }
+        Stop::Cancelled | Stop::No => Outcome::Revoked("Cancelled.".to_owned()),
+    }
+}
 
 /// Waits until a job has to end, and says why.
 pub(crate) async fn stopped(cord: &mut watch::Receiver<Stop>) -> Stop {
@@ -172,5 +197,107 @@ pub(crate) async fn stopped(cord: &mut watch::Receiver<Stop>) -> Stop {
         Ok(stop) => stop,
         // Nobody can pull it any more.
         Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Claimed, Launch};
+    use branchline_core::{Error, JobOptions};
+    use std::sync::Arc;
+    use tokio::sync::{Notify, mpsc};
+
+    /// Holds one job that waits for ever, and tells how it ended.
+    #[derive(Clone)]
+    struct One {
+        job: Job,
+        began: Arc<Notify>,
+        ends: mpsc::UnboundedSender<Outcome>,
+    }
+
+    impl JobLedger for One {
+        async fn recover(&self, _worker: &str) -> Result<()> {
+            Ok(())
+        }
+        async fn claim(&self, _worker: &str, room: usize, _lease: Duration) -> Result<Claimed> {
+            let jobs = if room > 0 { vec![self.job.clone()] } else { Vec::new() };
+            Ok(Claimed { jobs, next_in: None })
+        }
+        async fn extend(&self, _worker: &str, _lease: Duration) -> Result<()> {
+            Ok(())
+        }
+        fn is_called(&self, _job: &Job) -> bool {
+            true
+        }
+        async fn prepare(&self, _job: &Job) -> Result<Launch> {
+            Err(Error::internal("It has no process."))
+        }
+        async fn started(&self, _job: &Job, _pid: Option<u32>) -> Result<bool> {
+            Ok(true)
+        }
+        async fn call(&self, _job: &Job) -> Outcome {
+            self.began.notify_one();
+            std::future::pending().await
+        }
+        async fn reported(&self, _job: &Job, _line: String) {}
+        fn wrote(&self, _job: &Job) {}
+        async fn finish(&self, _job: &Job, end: AttemptEnd) -> Result<()> {
+            let _ = self.ends.send(end.outcome);
+            Ok(())
+        }
+    }
+
+    fn one(options: JobOptions) -> (One, mpsc::UnboundedReceiver<Outcome>) {
+        let (ends, heard) = mpsc::unbounded_channel();
+        let job = Job { task_id: "a".into(), options, ..Job::default() };
+        (One { job, began: Arc::default(), ends }, heard)
+    }
+
+    async fn run(ledger: One, controls: &Controls, stop: impl Future<Output = ()>) {
+        let options = Options {
+            worker: "w".into(),
+            supervisor: PathBuf::new(),
+            log_bytes: 0,
+            grace: Duration::ZERO,
+        };
+        dispatch(ledger, controls.clone(), options, stop).await;
+    }
+
+    #[tokio::test]
+    async fn q9_a_job_of_this_process_ends_at_its_limit() {
+        for (soft, hard, word) in
+            [(None, Some(20), "TimeLimitExceeded"), (Some(10), Some(20), "SoftTimeLimitExceeded")]
+        {
+            let limits =
+                JobOptions { soft_limit_ms: soft, hard_limit_ms: hard, ..JobOptions::default() };
+            let (ledger, mut heard) = one(limits);
+            let stop = async {
+                let Some(Outcome::Failure { exception, .. }) = heard.recv().await else {
+                    panic!("it is a failure");
+                };
+                assert_eq!(exception, word);
+            };
+            run(ledger, &Controls::default(), stop).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn q27_what_runs_is_put_back_when_a_person_wants_it_later() {
+        let (ledger, mut heard) = one(JobOptions::default());
+        let controls = Controls::default();
+        controls.put_back();
+        let began = Arc::clone(&ledger.began);
+        run(ledger, &controls, async move { began.notified().await }).await;
+        assert!(matches!(heard.recv().await, Some(Outcome::PutBack(_))));
+    }
+
+    #[tokio::test]
+    async fn q27_nothing_is_claimed_while_what_runs_is_let_finish() {
+        let (ledger, mut heard) = one(JobOptions::default());
+        let controls = Controls::default();
+        controls.finish(true);
+        run(ledger, &controls, tokio::time::sleep(Duration::from_millis(5))).await;
+        assert!(heard.try_recv().is_err(), "it was never claimed");
     }
 }

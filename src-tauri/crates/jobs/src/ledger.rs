@@ -40,6 +40,8 @@ pub trait JobLedger: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Claimed>> + Send;
     /// Keeps the leases of a worker's jobs alive.
     fn extend(&self, worker: &str, lease: Duration) -> impl Future<Output = Result<()>> + Send;
+    /// Whether a job needs no process.
+    fn is_called(&self, job: &Job) -> bool;
     /// What an attempt at a job of a process needs: folder, environment, credential.
     fn prepare(&self, job: &Job) -> impl Future<Output = Result<Launch>> + Send;
     /// An attempt's process runs; answers whether the attempt still counts.

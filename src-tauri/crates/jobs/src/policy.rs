@@ -24,7 +24,10 @@ pub fn judge(job: &Job, outcome: &Outcome, now: i64, chance: f64) -> Verdict {
     match outcome {
         Outcome::Success(_) => Verdict::Ended(JobState::Success),
         Outcome::Revoked(_) => Verdict::Ended(JobState::Revoked),
-        Outcome::Lost(_) if job.cancelled => Verdict::Ended(JobState::Revoked),
+        Outcome::Lost(_) | Outcome::PutBack(_) if job.cancelled => {
+            Verdict::Ended(JobState::Revoked)
+        }
+        Outcome::PutBack(_) => Verdict::Requeued,
         Outcome::Lost(_) if job.options.acks_late => Verdict::Requeued,
         Outcome::Lost(_) => Verdict::Ended(JobState::Failure),
         Outcome::Failure { .. } if job.cancelled => Verdict::Ended(JobState::Revoked),
@@ -62,6 +65,14 @@ mod tests {
     fn without_backoff_or_jitter_each_wait_is_the_delay() {
         let plain = RetryPolicy { backoff: false, jitter: false, ..POLICY };
         assert_eq!((0..3).map(|n| wait_ms(&plain, n, 1.0)).collect::<Vec<_>>(), [100, 100, 100]);
+    }
+
+    #[test]
+    fn q27_what_a_person_puts_back_runs_again_whatever_it_asks_for_unless_it_was_cancelled() {
+        let judged = |job: &Job| judge(job, &Outcome::PutBack(String::new()), 0, 0.0);
+        assert_eq!(judged(&Job::default()), Verdict::Requeued);
+        let cancelled = Job { cancelled: true, ..Job::default() };
+        assert_eq!(judged(&cancelled), Verdict::Ended(JobState::Revoked));
     }
 
     #[test]

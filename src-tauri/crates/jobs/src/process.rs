@@ -2,7 +2,7 @@
 //! what it tells into the attempt's end.
 
 use crate::control::Stop;
-use crate::dispatch::{CANCELLED, LEFT, Options, stopped};
+use crate::dispatch::{Options, stopped, when_stopped};
 use crate::ledger::{JobLedger, Launch};
 use crate::message::{Cause, Ended, Order, Orders, Report};
 use crate::supervisor::COMMAND;
@@ -37,6 +37,14 @@ pub(crate) fn failure(exception: &str, message: &str) -> Outcome {
         message: message.to_owned(),
         traceback: None,
     }
+}
+
+pub(crate) fn past_hard_limit() -> Outcome {
+    failure("TimeLimitExceeded", "It went on past its hard time limit.")
+}
+
+pub(crate) fn past_soft_limit() -> Outcome {
+    failure("SoftTimeLimitExceeded", "It went on past its soft time limit.")
 }
 
 /// Runs a job's process to its end.
@@ -229,11 +237,8 @@ fn end_of(heard: Heard, why: &Stop, job: &Job, result: &Path) -> AttemptEnd {
 
 fn outcome_of(ended: &Ended, why: &Stop, job: &Job, result: &Path) -> Outcome {
     match (ended.cause, why) {
-        (Cause::Stopped, Stop::Leaving) => return Outcome::Lost(LEFT.to_owned()),
-        (Cause::Stopped, _) => return Outcome::Revoked(CANCELLED.to_owned()),
-        (Cause::HardLimit, _) => {
-            return failure("TimeLimitExceeded", "It went on past its hard time limit.");
-        }
+        (Cause::Stopped, stop) => return when_stopped(stop),
+        (Cause::HardLimit, _) => return past_hard_limit(),
         (Cause::MemoryLimit, _) => {
             let bytes = |bytes: Option<i64>| bytes.unwrap_or_default() / (1024 * 1024);
             return failure(
@@ -245,9 +250,7 @@ fn outcome_of(ended: &Ended, why: &Stop, job: &Job, result: &Path) -> Outcome {
                 ),
             );
         }
-        (Cause::SoftLimit, _) if ended.exit_code != Some(0) => {
-            return failure("SoftTimeLimitExceeded", "It went on past its soft time limit.");
-        }
+        (Cause::SoftLimit, _) if ended.exit_code != Some(0) => return past_soft_limit(),
         _ => {}
     }
     let text = read_result(result).unwrap_or_default();

@@ -15,7 +15,7 @@ use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
 use branchline_engine::{
     BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping,
-    JobRetention, JobsHost, Location, TrainRules,
+    JobRetention, JobRules, JobsHost, Location, TrainRules,
 };
 use listen::Place;
 use std::path::PathBuf;
@@ -89,10 +89,8 @@ pub struct HostOptions {
     pub jobs_gpu_slots: u32,
     /// Whether secrets may be in the keyring of the operating system.
     pub keyring: bool,
-    /// What trains for the stack's API.
-    pub train: TrainRules,
-    /// Which queue jobs go to that name none.
-    pub jobs_routes: Vec<JobRoute>,
+    /// What the settings say of jobs.
+    pub job_rules: JobRules,
     /// How many ended jobs are remembered, and how long.
     pub jobs_retention: JobRetention,
     /// The program's version.
@@ -159,15 +157,7 @@ impl HostOptions {
             jobs_grace: Duration::from_secs(u64::from(config.jobs_grace_seconds)),
             jobs_gpu_slots: u32::from(config.jobs_gpu_slots),
             keyring: config.keyring,
-            train: TrainRules {
-                project: config.ml_project.clone(),
-                python: config.ml_python.clone().map(PathBuf::from),
-            },
-            jobs_routes: config
-                .jobs_routes
-                .iter()
-                .map(|route| JobRoute::parse(route))
-                .collect::<Result<_>>()?,
+            job_rules: job_rules(config)?,
             jobs_retention: JobRetention {
                 count: i64::try_from(config.jobs_keep_count).unwrap_or(i64::MAX),
                 days: Some(u32::from(config.jobs_keep_days)).filter(|days| *days > 0),
@@ -234,9 +224,20 @@ impl HostOptions {
             open_registration: self.open_registration,
             reveal_unknown_users: self.reveal_unknown_users,
             refuse_commands: !loopback && !self.jobs_allow_remote_submit,
-            train: self.train.clone(),
         }
     }
+}
+
+fn job_rules(config: &Config) -> Result<JobRules> {
+    let routes = config.jobs_routes.iter().map(|route| JobRoute::parse(route));
+    Ok(JobRules {
+        routes: routes.collect::<Result<_>>()?,
+        train: TrainRules {
+            project: config.ml_project.clone(),
+            python: config.ml_python.clone().map(PathBuf::from),
+        },
+        inline: config.jobs_inline,
+    })
 }
 
 /// Where the server keeps artifacts: a folder, or a place in a bucket.
@@ -340,7 +341,9 @@ impl Host {
             tracing::info!(user.email = %email, "the owner was made from FIRST_SUPERUSER");
         }
         engine.set_default_permission(options.default_permission).await?;
-        engine.set_job_routes(options.jobs_routes.clone());
+        // Where nobody runs jobs, nobody can wait for their end.
+        let inline = options.job_rules.inline && options.run_jobs;
+        engine.set_job_rules(JobRules { inline, ..options.job_rules.clone() });
         let secret = hex(&rand::random::<[u8; 32]>());
         let info = InstanceInfo {
             url: url.clone(),

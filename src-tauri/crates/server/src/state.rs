@@ -5,7 +5,7 @@ use crate::mail::MailRules;
 use crate::tls::Tls;
 use crate::webhooks::{Sender, WebhookRules};
 use branchline_core::{Actor, Clock, Result, SystemClock};
-use branchline_engine::{Engine, TrainRules};
+use branchline_engine::Engine;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -54,8 +54,6 @@ pub struct ServerOptions {
     pub reveal_unknown_users: bool,
     /// Jobs may not run commands: the network could ask for them.
     pub refuse_commands: bool,
-    /// What trains for the stack's API.
-    pub train: TrainRules,
 }
 
 /// What every handler can reach; cheap to clone.

@@ -64,6 +64,8 @@ pub enum Topic {
     JobLog(String),
     /// The schedules: changed, fired, gone.
     Schedules,
+    /// The projects: changed, offering something else, gone.
+    Projects,
 }
 
 /// One change of what is watched.
@@ -95,6 +97,8 @@ pub enum Change {
     },
     /// A schedule changed, fired, or is gone.
     Schedule(String),
+    /// A project changed, offers something else, or is gone.
+    Project(i64),
 }
 
 /// What is new after a cursor.
@@ -214,6 +218,11 @@ impl View<'_> {
                 "SELECT DISTINCT field FROM change WHERE seq > ?1 AND kind = 21",
                 params![after],
                 |row| Ok(Some(Change::Schedule(row.get(0)?))),
+            ),
+            Topic::Projects => self.collect(
+                "SELECT DISTINCT entity FROM change WHERE seq > ?1 AND kind = 22",
+                params![after],
+                |row| Ok(Some(Change::Project(row.get(0)?))),
             ),
         }
     }

@@ -1,13 +1,10 @@
 //! Jobs, queues and attempts, read.
 
 use crate::error::StoreResult;
-use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::View;
-use branchline_core::job_filter::{JobField, JobTerm};
 use branchline_core::{
     Attempt, Error, Job, JobEvent, JobOptions, JobState, Queue, RetryPolicy, Work,
 };
-use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row};
 use std::collections::BTreeMap;
 
@@ -18,23 +15,6 @@ pub struct JobRow {
     pub row: i64,
     /// As everybody may know it.
     pub job: Job,
-}
-
-/// Which jobs.
-#[derive(Debug, Clone, Default, Hash)]
-pub struct JobQuery {
-    /// In one of these states; in any when empty.
-    pub states: Vec<&'static str>,
-    /// In this queue.
-    pub queue: Option<String>,
-    /// Of this task.
-    pub name: Option<String>,
-    /// Of this graph.
-    pub root: Option<String>,
-    /// Of this project.
-    pub project: Option<i64>,
-    /// And all of these hold.
-    pub terms: Vec<JobTerm>,
 }
 
 /// Numbers of jobs.
@@ -121,26 +101,6 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<JobRow> {
     Ok(JobRow { row: row.get(0)?, job })
 }
 
-/// What a term asks of a job's row. Texts are found in any case.
-fn condition(term: &JobTerm) -> Sql {
-    let columns: &[&str] = match term.field {
-        JobField::State => return Sql::with("j.state = ?", [Value::Text(term.text.clone())]),
-        JobField::Queue => return Sql::with("q.name = ?", [Value::Text(term.text.clone())]),
-        JobField::Any => &["j.name", "coalesce(j.command, '')", "j.task_id"],
-        JobField::Name => &["j.name"],
-        JobField::Args => &["j.args", "coalesce(j.command, '')"],
-        JobField::Kwargs => &["j.kwargs"],
-        JobField::Result => {
-            &["coalesce(j.result, '')", "coalesce(j.exception || ' ' || j.message, '')"]
-        }
-        JobField::Id => &["j.task_id"],
-    };
-    let found = columns.iter().map(|column| format!("instr(lower({column}), ?) > 0"));
-    let found = found.collect::<Vec<_>>().join(" OR ");
-    let text = Value::Text(term.text.to_lowercase());
-    Sql::with(format!("({found})"), vec![text; columns.len()])
-}
-
 fn unknown(task_id: &str) -> Error {
     Error::not_found(format!("There is no job '{task_id}'."))
 }
@@ -166,69 +126,6 @@ impl View<'_> {
     pub(crate) fn job_by_row(&self, row: i64) -> StoreResult<JobRow> {
         let sql = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE j.id = ?1");
         Ok(self.connection.prepare_cached(&sql)?.query_row([row], read)?)
-    }
-
-    /// One page of jobs, newest first.
-    ///
-    /// # Errors
-    /// A page token that is wrong.
-    pub fn jobs(
-        &self,
-        which: &JobQuery,
-        max_results: usize,
-        token: Option<&str>,
-    ) -> StoreResult<SearchPage<Job>> {
-        let page = self.job_rows(which, max_results, token)?;
-        Ok(SearchPage {
-            items: page.items.into_iter().map(|found| found.job).collect(),
-            next_page_token: page.next_page_token,
-        })
-    }
-
-    /// The newest jobs, at most `most`, each with its transitions.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn jobs_with_events(
-        &self,
-        which: &JobQuery,
-        most: usize,
-    ) -> StoreResult<Vec<(Job, Vec<JobEvent>)>> {
-        let rows = self.job_rows(which, most, None)?.items;
-        rows.into_iter().map(|found| Ok((found.job, self.job_events(found.row)?))).collect()
-    }
-
-    fn job_rows(
-        &self,
-        which: &JobQuery,
-        max_results: usize,
-        token: Option<&str>,
-    ) -> StoreResult<SearchPage<JobRow>> {
-        let mut filter = vec![Sql::new("1")];
-        if !which.states.is_empty() {
-            let marks = vec!["?"; which.states.len()].join(", ");
-            let states = which.states.iter().map(|state| Value::Text((*state).to_owned()));
-            filter.push(Sql::with(format!("j.state IN ({marks})"), states));
-        }
-        for (column, value) in
-            [("q.name", &which.queue), ("j.name", &which.name), ("j.root_id", &which.root)]
-        {
-            if let Some(value) = value {
-                filter.push(Sql::with(format!("{column} = ?"), [Value::Text(value.clone())]));
-            }
-        }
-        if let Some(project) = which.project {
-            filter.push(Sql::with("j.project_id = ?".to_owned(), [Value::Integer(project)]));
-        }
-        filter.extend(which.terms.iter().map(condition));
-        let select = Select {
-            columns: COLUMNS,
-            source: Sql::new(SOURCE),
-            filter,
-            terms: vec![Term::new("j.id", true)],
-        };
-        let question = query::fingerprint(&("jobs", which));
-        self.page(&[select], question, token, max_results, &read)
     }
 
     /// The attempts at a job, in order.
@@ -349,7 +246,7 @@ impl View<'_> {
     /// The database's.
     pub fn queues(&self) -> StoreResult<Vec<Queue>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT q.name, q.concurrency, q.paused, q.reason,
+            "SELECT q.name, q.concurrency, q.least, q.paused, q.reason,
                  (SELECT count(*) FROM job WHERE queue_id = q.id AND lane = 2),
                  (SELECT count(*) FROM job WHERE queue_id = q.id AND lane = 1),
                  (SELECT count(*) FROM job WHERE queue_id = q.id AND lane = 3),
@@ -360,12 +257,13 @@ impl View<'_> {
             Ok(Queue {
                 name: row.get(0)?,
                 concurrency: row.get(1)?,
-                paused: row.get(2)?,
-                reason: row.get(3)?,
-                ready: row.get(4)?,
-                held: row.get(5)?,
-                running: row.get(6)?,
-                waiting: row.get(7)?,
+                least: row.get(2)?,
+                paused: row.get(3)?,
+                reason: row.get(4)?,
+                ready: row.get(5)?,
+                held: row.get(6)?,
+                running: row.get(7)?,
+                waiting: row.get(8)?,
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -382,18 +280,6 @@ impl View<'_> {
         )?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement.query_map(rusqlite::params![queue, limit], |row| row.get(0))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// Rates of tasks: name and milliseconds between two starts.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn job_rates(&self) -> StoreResult<Vec<(String, i64)>> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT name, interval_ms FROM job_rate ORDER BY name")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -1,15 +1,19 @@
-//! Jobs: claimed, kept alive, and ended. What a claim costs does not grow with what is
+//! Jobs: claimed, started and kept alive. What a claim costs does not grow with what is
 //! queued: each step reads an index of the jobs that it is about.
 
 use crate::error::StoreResult;
 use crate::job::JobRow;
-use crate::job_write::{Lane, rank};
+use crate::job_write::Lane;
 use crate::tx::{View, WriteTx};
-use branchline_core::{Actor, AttemptEnd, JobState, Outcome, Verdict};
+use branchline_core::machine::Machine;
+use branchline_core::{Actor, JobState};
 use rusqlite::{OptionalExtension, params};
 
 /// Jobs moved by one claim at most; the rest is moved by the next.
 const AT_ONCE: i64 = 500;
+/// How often it is looked whether the machine still runs on its battery, while that keeps a
+/// queue from taking more.
+const LOOK_AGAIN_MS: i64 = 60_000;
 
 /// What a claim answers.
 #[derive(Debug, Default)]
@@ -19,9 +23,6 @@ pub struct Claims {
     /// When there may be more without anybody saying so, milliseconds UTC.
     pub next_at: Option<i64>,
 }
-
-/// Why a job ended as it did: one word, one line, and the whole.
-pub(crate) type Why<'a> = (&'a str, &'a str, Option<&'a str>);
 
 const READY: &str = "SELECT rank, id FROM job WHERE lane = 2 AND queue_id = ?1 AND gpus = ?2
     ORDER BY rank, id LIMIT 1";
@@ -47,8 +48,8 @@ impl View<'_> {
 
 impl WriteTx<'_> {
     /// Claims what may run now: at most `room` jobs, of each queue as many as it runs at a
-    /// time, and only what there are free slots of graphics processors for, of `slots`. A
-    /// claim is an attempt with a number and a lease.
+    /// time, and only what there are free slots of graphics processors for. A claim is an
+    /// attempt with a number and a lease.
     ///
     /// # Errors
     /// The database's.
@@ -58,17 +59,18 @@ impl WriteTx<'_> {
         worker: &str,
         room: usize,
         lease_ms: i64,
-        slots: u32,
+        machine: Machine,
     ) -> StoreResult<Claims> {
         let now = self.now();
         let mut more = self.expire_jobs(actor)?;
         more |= self.promote_jobs()?;
         let mut claims = Claims::default();
-        let mut gpus = self.free_slots(slots)?;
-        for (queue, concurrency) in self.open_queues()? {
+        let mut gpus = self.free_slots(machine.gpu_slots)?;
+        let mut held_back = false;
+        for (queue, most, least) in self.open_queues()? {
             let running: i64 =
                 self.connection.prepare_cached(RUNNING)?.query_row([queue], |row| row.get(0))?;
-            let mut free = (concurrency - running).max(0);
+            let mut free = (i64::from(machine.at_a_time(most, least)) - running).max(0);
             let mut moved = 0;
             while free > 0 && claims.jobs.len() < room {
                 let Some(row) = self.ready_in(queue, gpus.len())? else { break };
@@ -83,15 +85,22 @@ impl WriteTx<'_> {
                 claims.jobs.push(self.claim(actor, row, worker, lease_ms, &mut gpus)?);
                 free -= 1;
             }
+            held_back |= free == 0 && least.is_some() && machine.on_battery;
         }
         claims.next_at = if more { Some(now) } else { self.next_job_at()? };
+        if held_back {
+            let again = now + LOOK_AGAIN_MS;
+            claims.next_at = Some(claims.next_at.map_or(again, |next| next.min(again)));
+        }
         Ok(claims)
     }
 
-    fn open_queues(&self) -> StoreResult<Vec<(i64, i64)>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT id, concurrency FROM queue WHERE paused = 0")?;
-        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    /// Queues that are not paused, with the most and the least jobs that they run at a time.
+    fn open_queues(&self) -> StoreResult<Vec<(i64, u32, Option<u32>)>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, concurrency, least FROM queue WHERE paused = 0")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
@@ -194,7 +203,12 @@ impl WriteTx<'_> {
         self.connection
             .prepare_cached(
                 "UPDATE job SET lane = 3, state = 'RECEIVED', worker = ?2, lease_until = ?3,
-                     attempt = attempt + 1, started_at = ?4, meta = NULL WHERE id = ?1",
+                     attempt = attempt + 1, started_at = ?4, meta = NULL,
+                     soft_limit = coalesce(soft_limit,
+                         (SELECT l.soft_limit FROM job_limit l WHERE l.name = job.name)),
+                     hard_limit = coalesce(hard_limit,
+                         (SELECT l.hard_limit FROM job_limit l WHERE l.name = job.name))
+                 WHERE id = ?1",
             )?
             .execute(params![row, worker, now + lease_ms, now])?;
         let job = self.job_by_row(row)?;
@@ -283,203 +297,5 @@ impl WriteTx<'_> {
         let rows = statement.query_map([worker], |row| row.get(0))?;
         let rows = rows.collect::<rusqlite::Result<Vec<i64>>>()?;
         rows.into_iter().map(|row| self.job_by_row(row)).collect()
-    }
-
-    /// Ends an attempt, and does with the job what was judged.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn finish_attempt(
-        &mut self,
-        actor: &Actor,
-        job: &JobRow,
-        end: &AttemptEnd,
-        verdict: &Verdict,
-    ) -> StoreResult<()> {
-        self.end_attempt(job, end)?;
-        let (result, why): (Option<&str>, Why<'_>) = match &end.outcome {
-            Outcome::Success(result) => (Some(result), ("", "", None)),
-            Outcome::Failure { exception, message, traceback } => {
-                (None, (exception, message, traceback.as_deref()))
-            }
-            Outcome::Revoked(reason) => (None, ("Revoked", reason, None)),
-            Outcome::Lost(reason) => (None, ("WorkerLostError", reason, None)),
-        };
-        match verdict {
-            Verdict::Ended(state) => self.end_job(actor, job, *state, result, why),
-            Verdict::Retry(at) => {
-                self.queue_again(job, JobState::Retry, *at, 1, why)?;
-                self.job_became(actor, job.row, &job.job.task_id, JobState::Retry)
-            }
-            Verdict::Requeued => {
-                self.queue_again(job, JobState::Pending, self.now(), 0, why)?;
-                self.job_became(actor, job.row, &job.job.task_id, JobState::Pending)
-            }
-        }
-    }
-
-    fn end_attempt(&mut self, job: &JobRow, end: &AttemptEnd) -> StoreResult<()> {
-        let reason = match &end.outcome {
-            Outcome::Success(_) => None,
-            Outcome::Failure { exception, message, .. } => Some(format!("{exception}: {message}")),
-            Outcome::Revoked(reason) | Outcome::Lost(reason) => Some(reason.clone()),
-        };
-        self.connection
-            .prepare_cached(
-                "UPDATE attempt SET ended_at = ?3, reason = ?4, exit_code = ?5, signal = ?6,
-                     cpu_ms = ?7, peak_bytes = ?8 WHERE job_id = ?1 AND number = ?2",
-            )?
-            .execute(params![
-                job.row,
-                job.job.attempt,
-                self.now(),
-                reason,
-                end.exit_code,
-                end.signal,
-                end.cpu_ms,
-                end.peak_bytes,
-            ])?;
-        self.connection
-            .prepare_cached(
-                "DELETE FROM token WHERE id IN
-                     (SELECT token_id FROM attempt WHERE job_id = ?1 AND number = ?2)",
-            )?
-            .execute(params![job.row, job.job.attempt])?;
-        Ok(())
-    }
-
-    fn queue_again(
-        &mut self,
-        job: &JobRow,
-        state: JobState,
-        at: i64,
-        retries: i64,
-        (exception, message, traceback): Why<'_>,
-    ) -> StoreResult<()> {
-        let lane = if at > self.now() { Lane::Held } else { Lane::Ready };
-        self.connection
-            .prepare_cached(
-                "UPDATE job SET state = ?2, lane = ?3, due_at = ?4, rank = ?5, retries = retries + ?6,
-                     has_slot = 0, lease_until = NULL, exception = ?7, message = ?8, traceback = ?9
-                 WHERE id = ?1",
-            )?
-            .execute(params![
-                job.row,
-                state.as_str(),
-                lane as i64,
-                at,
-                rank(at, job.job.options.priority),
-                retries,
-                exception,
-                message,
-                traceback,
-            ])?;
-        Ok(())
-    }
-
-    /// Ends a job, and with it what waits for it: those that needed its success fail with
-    /// it, those that were there for its failure run then and only then.
-    pub(crate) fn end_job(
-        &mut self,
-        actor: &Actor,
-        job: &JobRow,
-        state: JobState,
-        result: Option<&str>,
-        why: Why<'_>,
-    ) -> StoreResult<()> {
-        let mut ending = vec![(job.clone(), state)];
-        let upstream = format!("Job '{}' before it did not succeed.", job.job.task_id);
-        let mut first = Some((result, why));
-        while let Some((job, state)) = ending.pop() {
-            let of_graph = ("UpstreamError", upstream.as_str(), None);
-            let (result, why) = first.take().unwrap_or((None, of_graph));
-            self.set_ended(actor, &job, state, result, why)?;
-            let succeeded = state == JobState::Success;
-            for (child, on_failure) in self.children(job.row)? {
-                if on_failure != succeeded {
-                    self.one_less(child)?;
-                } else if on_failure {
-                    // Every one that it stands by has to succeed before it is not needed.
-                    self.not_needed(actor, child)?;
-                } else {
-                    let child = self.job_by_row(child)?;
-                    if !child.job.state.is_final() {
-                        ending.push((child, JobState::Failure));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn children(&self, row: i64) -> StoreResult<Vec<(i64, bool)>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT child_id, on_failure FROM job_edge WHERE parent_id = ?1 ORDER BY child_id DESC",
-        )?;
-        let rows = statement.query_map([row], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
-    }
-
-    /// One of those that a job waits for has ended as it has to; after the last, or the
-    /// first failure that it stands by for, it may run.
-    fn one_less(&mut self, child: i64) -> StoreResult<()> {
-        let now = self.now();
-        self.connection
-            .prepare_cached(
-                "UPDATE job SET waits_for = CASE WHEN EXISTS (SELECT 1 FROM job_edge
-                         WHERE child_id = ?1 AND on_failure = 1) THEN 0 ELSE waits_for - 1 END
-                 WHERE id = ?1 AND lane = 4",
-            )?
-            .execute([child])?;
-        self.connection
-            .prepare_cached(
-                "UPDATE job SET lane = CASE WHEN due_at > ?2 THEN 1 ELSE 2 END,
-                     rank = max(due_at, ?2) - priority * ?3
-                 WHERE id = ?1 AND lane = 4 AND waits_for = 0",
-            )?
-            .execute(params![child, now, rank(0, 1).abs()])?;
-        Ok(())
-    }
-
-    /// One of those whose failure a job stands by for has succeeded.
-    fn not_needed(&mut self, actor: &Actor, child: i64) -> StoreResult<()> {
-        self.connection
-            .prepare_cached("UPDATE job SET waits_for = waits_for - 1 WHERE id = ?1 AND lane = 4")?
-            .execute([child])?;
-        let child = self.job_by_row(child)?;
-        if child.job.waits_for == 0
-            && child.job.state == JobState::Pending
-            && child.job.attempt == 0
-        {
-            let why = ("NotNeeded", "What it stands by for did not fail.", None);
-            self.set_ended(actor, &child, JobState::Revoked, None, why)?;
-        }
-        Ok(())
-    }
-
-    fn set_ended(
-        &mut self,
-        actor: &Actor,
-        job: &JobRow,
-        state: JobState,
-        result: Option<&str>,
-        (exception, message, traceback): Why<'_>,
-    ) -> StoreResult<()> {
-        let empty_is_none = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        self.connection
-            .prepare_cached(
-                "UPDATE job SET state = ?2, lane = 0, ended_at = ?3, lease_until = NULL, result = ?4,
-                     exception = ?5, message = ?6, traceback = ?7 WHERE id = ?1",
-            )?
-            .execute(params![
-                job.row,
-                state.as_str(),
-                self.now(),
-                result,
-                empty_is_none(exception),
-                empty_is_none(message),
-                traceback,
-            ])?;
-        self.job_became(actor, job.row, &job.job.task_id, state)
     }
 }

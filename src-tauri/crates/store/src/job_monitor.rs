@@ -35,6 +35,9 @@ const OLDEST: &str = "SELECT id FROM job WHERE lane = 0 AND ended_at < ?1
         (SELECT 1 FROM job other WHERE other.root_id = job.root_id AND other.lane <> 0))
     ORDER BY ended_at LIMIT ?2";
 const ENDED: &str = "SELECT count(*) FROM job INDEXED BY job_ended WHERE lane = 0";
+const ENDED_OF_THE_LIVING: &str = "SELECT count(*) FROM job INDEXED BY job_by_root
+    WHERE lane = 0 AND root_id IS NOT NULL AND root_id IN (SELECT root_id FROM job
+        INDEXED BY job_graph_alive WHERE lane <> 0 AND root_id IS NOT NULL)";
 
 impl View<'_> {
     /// What ended since `from`, by stretches of `period_ms`; those in which nothing did are
@@ -60,12 +63,16 @@ impl View<'_> {
     }
 
     /// Ids of ended jobs that are too many beside the newest `keep`, or ended before
-    /// `before`; at most `limit`, oldest first. Those whose graph goes on stay.
+    /// `before`; at most `limit`, oldest first. Those whose graph goes on stay, and count for
+    /// nothing: others are not forgotten in their place.
     ///
     /// # Errors
     /// The database's.
     pub fn oldest_jobs(&self, keep: i64, before: i64, limit: i64) -> StoreResult<Vec<String>> {
-        let ended: i64 = self.connection.prepare_cached(ENDED)?.query_row([], |row| row.get(0))?;
+        let count = |sql: &str| -> StoreResult<i64> {
+            Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+        };
+        let ended = count(ENDED)? - count(ENDED_OF_THE_LIVING)?;
         let too_many = self.oldest(i64::MAX, (ended - keep).clamp(0, limit))?;
         let too_old = self.oldest(before, limit)?;
         // Both are the beginning of the same list.
@@ -86,6 +93,6 @@ impl View<'_> {
     /// # Errors
     /// The database's.
     pub fn explain_monitor(&self) -> StoreResult<Vec<String>> {
-        self.explain(&[PERIODS, OLDEST, ENDED])
+        self.explain(&[PERIODS, OLDEST, ENDED, ENDED_OF_THE_LIVING])
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs: queued, cancelled, queued again; queues and rates, changed.
+//! Jobs: queued, cancelled, queued again, forgotten.
 
 use crate::change::{Kind, Op};
 use crate::error::StoreResult;
@@ -173,7 +173,7 @@ impl WriteTx<'_> {
     }
 
     /// The queue of that name; made where there is none.
-    fn queue_row(&self, name: &str) -> StoreResult<i64> {
+    pub(crate) fn queue_row(&self, name: &str) -> StoreResult<i64> {
         let found = self
             .connection
             .prepare_cached("SELECT id FROM queue WHERE name = ?1")?
@@ -317,58 +317,6 @@ impl WriteTx<'_> {
         // Without a state: it came to none.
         let seq = self.record(actor, Kind::Job, job.row, None, Op::Set)?;
         self.notify(seq, EventKind::Job(task_id.to_owned()));
-        Ok(())
-    }
-
-    /// Changes a queue, or makes it; what is absent stays.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn set_queue(
-        &mut self,
-        name: &str,
-        concurrency: Option<u32>,
-        paused: Option<(bool, Option<&str>)>,
-    ) -> StoreResult<()> {
-        let row = self.queue_row(name)?;
-        if let Some(concurrency) = concurrency {
-            self.connection
-                .prepare_cached("UPDATE queue SET concurrency = ?2 WHERE id = ?1")?
-                .execute(params![row, concurrency])?;
-        }
-        if let Some((paused, reason)) = paused {
-            self.connection
-                .prepare_cached("UPDATE queue SET paused = ?2, reason = ?3 WHERE id = ?1")?
-                .execute(params![row, paused, reason])?;
-        }
-        Ok(())
-    }
-
-    /// Sets how often tasks of a name start, or lifts the limit. Those that were given a
-    /// later time under the old rate are looked at again.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn set_job_rate(&mut self, name: &str, interval_ms: Option<i64>) -> StoreResult<()> {
-        match interval_ms {
-            Some(interval) => self
-                .connection
-                .prepare_cached(
-                    "INSERT INTO job_rate (name, interval_ms) VALUES (?1, ?2)
-                     ON CONFLICT (name) DO UPDATE SET interval_ms = ?2, next_at = 0",
-                )?
-                .execute(params![name, interval])?,
-            None => self
-                .connection
-                .prepare_cached("DELETE FROM job_rate WHERE name = ?1")?
-                .execute([name])?,
-        };
-        self.connection
-            .prepare_cached(
-                "UPDATE job SET has_slot = 0, due_at = ?2 WHERE lane = 1 AND has_slot = 1
-                 AND name = ?1",
-            )?
-            .execute(params![name, self.now()])?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use crate::change::{Kind, Op};
 use crate::error::StoreResult;
 use crate::experiment::owner;
 use crate::tx::{View, WriteTx};
+use branchline_core::event::EventKind;
 use branchline_core::{Actor, Error, new_uid};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -94,7 +95,7 @@ impl WriteTx<'_> {
             )?
             .execute(params![new_uid(), name, path, interpreter, self.now(), owner(actor)])?;
         let id = self.connection.last_insert_rowid();
-        self.record(actor, Kind::Project, id, None, Op::Create)?;
+        self.project_changed(actor, id, None, Op::Create)?;
         self.project(id)
     }
 
@@ -121,7 +122,7 @@ impl WriteTx<'_> {
                 "UPDATE project SET name = ?2, interpreter = ?3, updated_at = ?4 WHERE id = ?1",
             )?
             .execute(params![project.id, project.name, project.interpreter, self.now()])?;
-        self.record(actor, Kind::Project, project.id, None, Op::Set)?;
+        self.project_changed(actor, project.id, None, Op::Set)?;
         self.project(project.id)
     }
 
@@ -132,7 +133,26 @@ impl WriteTx<'_> {
     pub fn delete_project(&mut self, actor: &Actor, id: i64) -> StoreResult<()> {
         let project = self.project(id)?;
         self.connection.prepare_cached("DELETE FROM project WHERE id = ?1")?.execute([id])?;
-        self.record(actor, Kind::Project, id, Some(&project.name), Op::Erase)?;
+        self.project_changed(actor, id, Some(&project.name), Op::Erase)
+    }
+
+    /// Tells those who watch that a project offers something else: its files changed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn project_offers_else(&mut self, actor: &Actor, id: i64) -> StoreResult<()> {
+        self.project_changed(actor, id, None, Op::Set)
+    }
+
+    fn project_changed(
+        &mut self,
+        actor: &Actor,
+        id: i64,
+        name: Option<&str>,
+        op: Op,
+    ) -> StoreResult<()> {
+        let seq = self.record(actor, Kind::Project, id, name, op)?;
+        self.notify(seq, EventKind::Project(id));
         Ok(())
     }
 }

@@ -8,6 +8,8 @@ export interface JobColumn {
   label: string
   numeric?: boolean
   mono?: boolean
+  /** The field by which the server orders jobs; absent where it does not. */
+  order?: string
   /** As a person reads it. */
   show: (job: Job) => string
   /** As a program reads it; what is shown when absent. */
@@ -22,48 +24,54 @@ export const titleOf = (job: Job) =>
   job.command && job.project_id == null ? joinCommand(job.command) : job.name
 
 export const COLUMNS: JobColumn[] = [
-  { id: 'state', label: 'State', show: (job) => job.status },
-  { id: 'job', label: 'Job', mono: true, show: titleOf },
-  { id: 'name', label: 'Name', show: (job) => job.name },
+  { id: 'state', order: 'status', label: 'State', show: (job) => job.status },
+  { id: 'job', order: 'title', label: 'Job', mono: true, show: titleOf },
+  { id: 'name', order: 'name', label: 'Name', show: (job) => job.name },
   { id: 'uuid', label: 'UUID', mono: true, show: (job) => job.task_id },
   { id: 'args', label: 'args', mono: true, show: (job) => json(job.args) },
   { id: 'kwargs', label: 'kwargs', mono: true, show: (job) => json(job.kwargs) },
   { id: 'result', label: 'Result', mono: true, show: (job) => json(job.result) },
   {
     id: 'queued',
+    order: 'queued_at',
     label: 'Queued',
     show: (job) => time(job.queued_at),
     raw: (job) => job.queued_at,
   },
   {
     id: 'started',
+    order: 'started_at',
     label: 'Started',
     show: (job) => time(job.started_at),
     raw: (job) => job.started_at ?? '',
   },
   {
     id: 'ended',
+    order: 'ended_at',
     label: 'Ended',
     show: (job) => time(job.ended_at),
     raw: (job) => job.ended_at ?? '',
   },
   {
     id: 'runtime',
+    order: 'runtime',
     label: 'Time',
     numeric: true,
     show: (job) => (job.runtime == null ? MISSING : formatDuration(job.runtime * 1000)),
     raw: (job) => String(job.runtime ?? ''),
   },
   { id: 'worker', label: 'Worker', mono: true, show: (job) => job.worker ?? MISSING },
-  { id: 'queue', label: 'Queue', show: (job) => job.queue },
+  { id: 'queue', order: 'queue', label: 'Queue', show: (job) => job.queue },
   {
     id: 'priority',
+    order: 'priority',
     label: 'Priority',
     numeric: true,
     show: (job) => String(job.priority),
   },
   {
     id: 'retries',
+    order: 'retries',
     label: 'Retries',
     numeric: true,
     show: (job) => (job.retries ? String(job.retries) : MISSING),
@@ -78,6 +86,46 @@ export const COLUMNS: JobColumn[] = [
     raw: (job) => job.expires ?? '',
   },
 ]
+
+/** An order of the list; of text from a to z first, of all else the greatest first. */
+export interface Order {
+  by: string
+  up: boolean
+}
+const NEWEST: Order = { by: 'queued_at', up: false }
+const TEXTS = ['status', 'title', 'name', 'queue']
+
+/** Reads `runtime DESC`; what is no order means the newest first. */
+export function parseOrder(text: string): Order {
+  const [by = '', direction] = text.split(' ')
+  const known = COLUMNS.some(({ order }) => order === by)
+  return known && (direction === 'ASC' || direction === 'DESC')
+    ? { by, up: direction === 'ASC' }
+    : NEWEST
+}
+export const writeOrder = ({ by, up }: Order) =>
+  by === NEWEST.by && !up ? '' : `${by} ${up ? 'ASC' : 'DESC'}`
+
+/** The order after a click on the header of what is ordered by `by`. */
+export const nextOrder = (order: Order, by: string): Order =>
+  order.by === by ? { by, up: !order.up } : { by, up: TEXTS.includes(by) }
+
+/** What the list shows: which jobs, in what order, with which columns. */
+export interface ListView {
+  state: string
+  filter: string
+  order: string
+  columns: string[]
+}
+export const sameView = (one: ListView, other: ListView) =>
+  JSON.stringify([one.state, one.filter, one.order, one.columns]) ===
+  JSON.stringify([other.state, other.filter, other.order, other.columns])
+const isView = (value: unknown): value is ListView => {
+  const { state, filter, order, columns } = (value ?? {}) as Partial<Record<string, unknown>>
+  return [state, filter, order].every((text) => typeof text === 'string') && Array.isArray(columns)
+}
+export const isViews = (value: unknown): value is Record<string, ListView> =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isView)
 
 export const USUAL = ['state', 'job', 'queue', 'retries', 'runtime', 'queued']
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Job, JobHistory } from '@/api/types'
-import { COLUMNS, toCsv } from './columns'
-import { chartsOf, periodOf, usageLines } from './monitor'
+import { COLUMNS, nextOrder, parseOrder, toCsv, writeOrder } from './columns'
+import { chartsOf, periodOf, usageCharts } from './monitor'
 
 const history: JobHistory = {
   period_ms: 60_000,
@@ -32,13 +32,46 @@ it('shows the whole period, however few points there are', () => {
 })
 
 it('tells processors from processor time, and never fewer than none', () => {
-  const { cpu, memory } = usageLines([
-    { at: 0, cpuMs: 0, memory: 0 },
-    { at: 1000, cpuMs: 1500, memory: 2 * 1024 * 1024 },
-    { at: 2000, cpuMs: 500, memory: 1024 * 1024 },
+  const charts = usageCharts([
+    { at: 0, cpuMs: 0, memory: 0, gpus: [] },
+    { at: 1000, cpuMs: 1500, memory: 2 * 1024 * 1024, gpus: [] },
+    { at: 2000, cpuMs: 500, memory: 1024 * 1024, gpus: [] },
   ])
-  expect(cpu.data?.values).toEqual([1.5, 0])
-  expect(memory.data?.values).toEqual([2, 1])
+  expect(charts.map(({ title }) => title)).toEqual(['Processors', 'Memory, MB'])
+  expect(charts.map(({ lines }) => lines[0]?.data?.values)).toEqual([
+    [1.5, 0],
+    [2, 1],
+  ])
+})
+
+it('draws a line for each GPU, and passes over what is not told', () => {
+  const gpu = (slot: number, utilization: number | null, memory_bytes: number | null) => ({
+    slot,
+    utilization,
+    memory_bytes,
+  })
+  const [, , busy, memory] = usageCharts([
+    { at: 0, cpuMs: 0, memory: 0, gpus: [gpu(1, 0.5, null), gpu(0, null, 1024 * 1024)] },
+    { at: 1000, cpuMs: 0, memory: 0, gpus: [gpu(0, 0.25, 1024 * 1024), gpu(1, 1, null)] },
+  ])
+  expect(busy?.lines.map(({ name, data }) => [name, data?.values])).toEqual([
+    ['GPU 0', [25]],
+    ['GPU 1', [50, 100]],
+  ])
+  expect(memory?.lines.map(({ name, data }) => [name, data?.timestamps])).toEqual([
+    ['GPU 0', [0, 1000]],
+  ])
+})
+
+it('orders by a header: again turns it, and the newest first needs no words', () => {
+  const newest = parseOrder('')
+  expect(writeOrder(newest)).toBe('')
+  const byQueue = nextOrder(newest, 'queue')
+  expect(writeOrder(byQueue)).toBe('queue ASC')
+  expect(writeOrder(nextOrder(byQueue, 'queue'))).toBe('queue DESC')
+  expect(writeOrder(nextOrder(byQueue, 'runtime'))).toBe('runtime DESC')
+  expect(parseOrder('runtime DESC')).toEqual({ by: 'runtime', up: false })
+  expect(parseOrder('args ASC')).toEqual(newest)
 })
 
 it('writes the chosen columns as CSV', () => {

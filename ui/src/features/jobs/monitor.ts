@@ -69,23 +69,39 @@ export function chartsOf(history: JobHistory): { id: string; title: string; line
   ]
 }
 
+/** How often a task may start, and the seconds that its jobs may take. */
+export interface TaskLimit {
+  task: string
+  rate: string | null
+  soft: number | null
+  hard: number | null
+}
+
+/** What limits each task, by name. */
+export function limitsOf(
+  rates: Record<string, string>,
+  times: Record<string, { soft_time_limit?: number | null; time_limit?: number | null }>,
+): TaskLimit[] {
+  const tasks = [...new Set([...Object.keys(rates), ...Object.keys(times)])].sort()
+  return tasks.map((task) => ({
+    task,
+    rate: rates[task] ?? null,
+    soft: times[task]?.soft_time_limit ?? null,
+    hard: times[task]?.time_limit ?? null,
+  }))
+}
+
 export interface Sample {
   at: number
   cpuMs: number
   memory: number
+  gpus: { slot: number; utilization?: number | null; memory_bytes?: number | null }[]
 }
 
-/** Processors used between each two samples, and the memory at each. */
-export function usageLines(samples: readonly Sample[]): { cpu: Line; memory: Line } {
-  const times = samples.slice(1).map(({ at }) => at)
-  const busy = samples.slice(1).map((sample, index) => {
-    const before = samples[index]
-    const passed = before ? sample.at - before.at : 0
-    // Processes that ended are not counted any more.
-    return before && passed > 0 ? Math.max(0, sample.cpuMs - before.cpuMs) / passed : 0
-  })
-  const memory = samples.slice(1).map((sample) => sample.memory / 1024 / 1024)
-  const drawn = (id: string, name: string, slot: number, values: number[]): Line => ({
+const MB = 1024 * 1024
+
+function drawn(id: string, name: string, slot: number, times: number[], values: number[]): Line {
+  return {
     id,
     name,
     slot,
@@ -98,6 +114,58 @@ export function usageLines(samples: readonly Sample[]): { cpu: Line; memory: Lin
       total: values.length,
       sampled: false,
     },
+  }
+}
+
+/** A line for each slot of which something is told. */
+function gpuLines(
+  samples: readonly Sample[],
+  read: (gpu: Sample['gpus'][number]) => number | null | undefined,
+): Line[] {
+  const slots = [...new Set(samples.flatMap(({ gpus }) => gpus.map(({ slot }) => slot)))]
+  slots.sort((a, b) => a - b)
+  return slots.flatMap((slot) => {
+    const told = samples.flatMap(({ at, gpus }) => {
+      const gpu = gpus.find((one) => one.slot === slot)
+      const value = gpu && read(gpu)
+      return value == null ? [] : [{ at, value }]
+    })
+    const times = told.map(({ at }) => at)
+    const values = told.map(({ value }) => value)
+    return told.length > 0
+      ? [drawn(`gpu ${slot}`, `GPU ${slot}`, 2 + (slot % 5), times, values)]
+      : []
   })
-  return { cpu: drawn('cpu', 'processors', 0, busy), memory: drawn('memory', 'MB', 5, memory) }
+}
+
+export interface UsageChart {
+  title: string
+  lines: Line[]
+}
+
+/**
+ * Processors used between each two samples, the memory at each, and what the GPUs do whose slots
+ * the job holds.
+ */
+export function usageCharts(samples: readonly Sample[]): UsageChart[] {
+  const times = samples.slice(1).map(({ at }) => at)
+  const busy = samples.slice(1).map((sample, index) => {
+    const before = samples[index]
+    const passed = before ? sample.at - before.at : 0
+    // Processes that ended are not counted any more.
+    return before && passed > 0 ? Math.max(0, sample.cpuMs - before.cpuMs) / passed : 0
+  })
+  const memory = samples.slice(1).map((sample) => sample.memory / MB)
+  const gpus = gpuLines(samples, ({ utilization }) =>
+    utilization == null ? null : utilization * 100,
+  )
+  const gpuMemory = gpuLines(samples, ({ memory_bytes }) =>
+    memory_bytes == null ? null : memory_bytes / MB,
+  )
+  return [
+    { title: 'Processors', lines: [drawn('cpu', 'processors', 0, times, busy)] },
+    { title: 'Memory, MB', lines: [drawn('memory', 'MB', 5, times, memory)] },
+    ...(gpus.length > 0 ? [{ title: 'GPU, %', lines: gpus }] : []),
+    ...(gpuMemory.length > 0 ? [{ title: 'GPU memory, MB', lines: gpuMemory }] : []),
+  ]
 }

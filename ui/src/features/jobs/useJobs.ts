@@ -51,14 +51,15 @@ export function progressOf(job: Job): Progress | undefined {
 
 export const refreshJobs = () => queryClient.invalidateQueries({ queryKey: keys.jobs })
 
-/** Jobs, newest first, page by page, and the queues; kept fresh by the socket. */
-export function useJobs(view: () => JobView, filter: () => string) {
+/** Jobs, page by page, and the queues; kept fresh by the socket. */
+export function useJobs(view: () => JobView, filter: () => string, order: () => string) {
   const wanted = () => ({
     state: [...VIEWS[view()]],
     ...(filter() ? { filter: filter() } : {}),
+    ...(order() ? { order_by: order() } : {}),
   })
   const query = useInfiniteQuery({
-    queryKey: computed(() => [...keys.jobs, 'list', view(), filter()]),
+    queryKey: computed(() => [...keys.jobs, 'list', view(), filter(), order()]),
     initialPageParam: '',
     queryFn: ({ pageParam }) =>
       api.jobs({

@@ -4,7 +4,17 @@ import { computed, reactive } from 'vue'
 import * as api from '@/api/calls'
 import { keys } from '@/api/keys'
 import { queryClient } from '@/api/query'
+import { attempt } from '@/composables/toasts'
 import { useTopics } from '@/live'
+import { limitsOf } from './monitor'
+import { refreshJobs } from './useJobs'
+
+/** Changes what limits jobs, and shows it. */
+export const change = (what: string, act: () => Promise<unknown>) =>
+  attempt(`Could not change ${what}`, async () => {
+    await act()
+    await refreshJobs()
+  })
 
 const REFRESH_MS = 500
 /** Time goes on also when nothing happens. */
@@ -22,6 +32,10 @@ export function useMonitor(minutes: () => number) {
   })
   const queues = useQuery({ queryKey: [...keys.jobs, 'queues'], queryFn: api.queues })
   const rates = useQuery({ queryKey: [...key, 'rates'], queryFn: api.jobRates })
+  const times = useQuery({ queryKey: [...key, 'limits'], queryFn: api.jobLimits })
+  const limits = computed(() =>
+    limitsOf(rates.data.value?.rates ?? {}, times.data.value?.limits ?? {}),
+  )
   const refresh = useThrottleFn(
     () => void queryClient.invalidateQueries({ queryKey: keys.jobs }),
     REFRESH_MS,
@@ -39,6 +53,6 @@ export function useMonitor(minutes: () => number) {
       { id: 'retried', label: 'Retried', count: stats.data.value?.retried ?? 0 },
     ]
   })
-  return reactive({ stats, history, queues, rates, tiles })
+  return reactive({ stats, history, queues, limits, tiles })
 }
 export type Monitor = ReturnType<typeof useMonitor>

@@ -6,23 +6,35 @@ import { keys } from '@/api/keys'
 import { queryClient } from '@/api/query'
 import type { Project } from '@/api/types'
 import { ask } from '@/composables/confirm'
+import { user } from '@/composables/session'
 import { attempt, toastDone } from '@/composables/toasts'
 import { useTopics } from '@/live'
 
 const REFRESH_MS = 300
+/** Nobody tells of a file that somebody saves: it is looked while somebody sees the project. */
+const LOOK_MS = 3000
 
 export const refreshProjects = () => queryClient.invalidateQueries({ queryKey: keys.projects })
 
-export const useProjects = () =>
-  useQuery({ queryKey: [...keys.projects, 'list'], queryFn: api.projects })
+/** The projects, kept fresh by the socket. */
+export function useProjects() {
+  const query = useQuery({ queryKey: [...keys.projects, 'list'], queryFn: api.projects })
+  const refresh = useThrottleFn(() => void refreshProjects(), REFRESH_MS, true)
+  useTopics(() => (user.value?.is_superuser ? ['projects'] : []), {
+    onMessage: () => void refresh(),
+    onResync: () => void refresh(),
+  })
+  return query
+}
 
-/** A project with what it offers; read again when its window comes back, for files change. */
+/** A project with what it offers now. */
 export const useProject = (id: () => number | undefined) =>
   useQuery({
     queryKey: computed(() => [...keys.projects, 'one', id()]),
     queryFn: () => api.project(id() as number),
     enabled: computed(() => id() !== undefined),
     refetchOnWindowFocus: true,
+    refetchInterval: LOOK_MS,
   })
 
 /** The newest jobs of a project, kept fresh by the socket. */

@@ -13,7 +13,7 @@ pub(crate) struct Jobs {
 pub(crate) enum JobsAction {
     /// Queue a command or a task; prints the job's id.
     Submit(Box<Submit>),
-    /// List jobs, newest first.
+    /// List jobs, newest first unless another order is asked for.
     List {
         /// Only jobs in this state, such as FAILURE; may be repeated.
         #[arg(long)]
@@ -24,6 +24,10 @@ pub(crate) enum JobsAction {
         /// Only jobs of this task.
         #[arg(long)]
         task: Option<String>,
+        /// In this order: status, title, name, queue, priority, retries, queued_at, started_at,
+        /// ended_at or runtime, with ASC or DESC behind it.
+        #[arg(long, value_name = "FIELD")]
+        order_by: Option<String>,
         /// How many.
         #[arg(short = 'n', long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=1000))]
         limit: u64,
@@ -212,6 +216,38 @@ pub(crate) enum Control {
         /// How many fewer; one is left.
         #[arg(default_value_t = 1)]
         n: u32,
+    },
+    /// Let a queue follow the machine: a job for each processor within the bounds, and on
+    /// battery no more than it must.
+    Autoscale {
+        /// Its name.
+        queue: String,
+        /// The most jobs that run at a time, 1 to 256.
+        max: u32,
+        /// The least.
+        #[arg(default_value_t = 1)]
+        min: u32,
+    },
+    /// Set how long jobs of a task may take that start from now on and do not say so
+    /// themselves; without any limit they are lifted.
+    TimeLimit {
+        /// Its name.
+        task: String,
+        /// Seconds after which one is asked to end.
+        #[arg(long, value_name = "SECONDS")]
+        soft: Option<f64>,
+        /// Seconds after which it is killed.
+        #[arg(long, value_name = "SECONDS")]
+        hard: Option<f64>,
+    },
+    /// Stop the server when the jobs that run have ended; no other is started meanwhile.
+    Shutdown {
+        /// End what runs now; it runs again after the next start.
+        #[arg(long, conflicts_with = "now")]
+        later: bool,
+        /// End what runs now; what does not run again by itself has failed.
+        #[arg(long)]
+        now: bool,
     },
     /// Set how often a task starts: 10/s, 10/m or 10/h; 0 lifts the limit.
     RateLimit {

@@ -187,6 +187,27 @@ pub(crate) enum NotebookAction {
     /// Queue a notebook; its executed copy is kept as an artifact of its run. Prints the
     /// job's id.
     Run(Box<RunNotebook>),
+    /// Change the environment that a project's notebooks run in.
+    #[command(disable_help_subcommand = true)]
+    Env {
+        #[command(subcommand)]
+        action: EnvAction,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EnvAction {
+    /// Install packages, for kernels that start from then on: with `uv add` or `poetry add` where
+    /// these manage the project, else with uv or pip into its environment. A project without one
+    /// gets `.venv`.
+    Add {
+        /// What to install, as pip takes it: `pandas`, `\"torch>=2\"`, a wheel.
+        #[arg(required = true, value_name = "PACKAGE")]
+        packages: Vec<std::ffi::OsString>,
+        /// The project's name, number or folder; the project of this folder when left out.
+        #[arg(long)]
+        project: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,11 @@
 //! `branchline jobs`.
 
+mod control;
 pub(super) mod submit;
 
 pub(crate) use submit::options;
 
-use crate::args::{Control, Globals, Inspect, Jobs, JobsAction, Queue};
+use crate::args::{Globals, Inspect, Jobs, JobsAction, Queue};
 use crate::backend::Backend;
 use crate::failure::{Done, Exit, Failure};
 use crate::output::{OK, Output, table};
@@ -24,11 +25,12 @@ pub(crate) async fn run(globals: &Globals, args: Jobs, output: &Output) -> Done 
 async fn act(backend: &Backend, action: JobsAction, output: &Output) -> Done {
     match action {
         JobsAction::Submit(args) => submit::run(backend, *args, output).await?,
-        JobsAction::List { state, queue, task, limit } => {
+        JobsAction::List { state, queue, task, order_by, limit } => {
             let mut query = vec![("max_results", limit.to_string())];
             query.extend(state.into_iter().map(|state| ("state", state)));
             query.extend(queue.map(|queue| ("queue", queue)));
             query.extend(task.map(|task| ("task", task)));
+            query.extend(order_by.map(|order| ("order_by", order)));
             let page = backend.call("GET", &["jobs"], &query, None).await?;
             output.data(&page, |page| listed(&page["jobs"]))?;
         }
@@ -37,7 +39,7 @@ async fn act(backend: &Backend, action: JobsAction, output: &Output) -> Done {
             let job = backend.call("GET", &["jobs", &id], &query, None).await?;
             output.data(&job, shown)?;
         }
-        JobsAction::Logs { follow, id } => logs(backend, &id, follow, output).await?,
+        JobsAction::Logs { follow, id } => logs(backend, &id, follow).await?,
         JobsAction::Cancel { id } => changed(backend, &id, "cancel", output).await?,
         JobsAction::Retry { id } => changed(backend, &id, "retry", output).await?,
         JobsAction::Stats => {
@@ -48,7 +50,7 @@ async fn act(backend: &Backend, action: JobsAction, output: &Output) -> Done {
             })?;
         }
         JobsAction::Inspect { what, id } => inspect(backend, what, id, output).await?,
-        JobsAction::Control { action } => control(backend, action, output).await?,
+        JobsAction::Control { action } => control::run(backend, action, output).await?,
         JobsAction::Queue { action } => queue(backend, action, output).await?,
     }
     Ok(OK)
@@ -98,8 +100,16 @@ async fn changed(backend: &Backend, id: &str, how: &str, output: &Output) -> Res
     Ok(())
 }
 
+/// `branchline logs --job`.
+pub(crate) async fn show_log(globals: &Globals, id: &str, follow: bool) -> Done {
+    let backend = Backend::open(globals).await?;
+    let done = logs(&backend, id, follow).await;
+    backend.close().await;
+    done.map(|()| OK)
+}
+
 /// A log goes to stdout as it is, with or without `--json`.
-async fn logs(backend: &Backend, id: &str, follow: bool, _output: &Output) -> Result<(), Failure> {
+async fn logs(backend: &Backend, id: &str, follow: bool) -> Result<(), Failure> {
     let mut after = 0;
     loop {
         let mut query = vec![("after", after.to_string())];
@@ -215,43 +225,12 @@ async fn inspect(
 async fn conf(backend: &Backend) -> Result<Value, Failure> {
     let queues = backend.call("GET", &["queues"], &[], None).await?;
     let rates = backend.call("GET", &["job-rates"], &[], None).await?;
-    Ok(json!({ "queues": queues["queues"], "rates": rates["rates"] }))
-}
-
-/// How many jobs of a queue run at a time; of one that is not there nothing is known.
-async fn concurrency(backend: &Backend, name: &str) -> Result<u64, Failure> {
-    let list = backend.call("GET", &["queues"], &[], None).await?;
-    let mut queues = list["queues"].as_array().into_iter().flatten();
-    let found = queues.find(|queue| queue["name"] == name);
-    found
-        .and_then(|queue| queue["concurrency"].as_u64())
-        .ok_or_else(|| Failure::new(Exit::NotFound, format!("There is no queue '{name}'.")))
-}
-
-async fn control(backend: &Backend, action: Control, output: &Output) -> Result<(), Failure> {
-    let (name, body) = match action {
-        Control::Pause { queue } => (queue, json!({ "paused": true })),
-        Control::Resume { queue } => (queue, json!({ "paused": false })),
-        Control::Concurrency { queue, n } => (queue, json!({ "concurrency": n })),
-        Control::PoolGrow { queue, n } => {
-            let now = concurrency(backend, &queue).await?;
-            (queue, json!({ "concurrency": now + u64::from(n) }))
-        }
-        Control::PoolShrink { queue, n } => {
-            let now = concurrency(backend, &queue).await?;
-            (queue, json!({ "concurrency": now.saturating_sub(u64::from(n)).max(1) }))
-        }
-        Control::RateLimit { task, rate } => {
-            let rate = (rate != "0").then_some(rate);
-            let body = json!({ "rate": rate });
-            backend.call("PUT", &["job-rates", &task], &[], Some(&body)).await?;
-            output.data(&json!({ "task": task, "rate": rate }), |_| String::new())?;
-            return Ok(());
-        }
-    };
-    let queue = backend.call("PATCH", &["queues", &name], &[], Some(&body)).await?;
-    output.data(&queue, |queue| queues(&Value::Array(vec![queue.clone()])))?;
-    Ok(())
+    let limits = backend.call("GET", &["job-limits"], &[], None).await?;
+    Ok(json!({
+        "queues": queues["queues"],
+        "rates": rates["rates"],
+        "time_limits": limits["limits"],
+    }))
 }
 
 fn queues(list: &Value) -> String {

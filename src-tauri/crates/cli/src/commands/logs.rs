@@ -1,4 +1,5 @@
-//! `branchline logs`: reads the files, so it works whoever owns the data folder.
+//! `branchline logs`: reads the files, so it works whoever owns the data folder. A job's log is
+//! asked for as `branchline jobs logs` does.
 
 use crate::args::{Globals, Level, Logs};
 use crate::backend::data_dir;
@@ -24,6 +25,9 @@ impl From<Level> for tracing::Level {
 }
 
 pub(crate) async fn run(globals: &Globals, args: &Logs, output: &Output) -> Done {
+    if let Some(job) = &args.job {
+        return super::jobs::show_log(globals, job, args.follow).await;
+    }
     let dir = data_dir(globals)?.logs();
     let level = args.level.map(Into::into);
     let unreadable = |cause: std::io::Error| {

@@ -1,9 +1,11 @@
 //! `branchline notebook`.
 
+mod environment;
+
 use super::jobs::{options, text};
 use super::projects::which;
 use super::tasks::result_of;
-use crate::args::{Globals, Notebook, NotebookAction, RunNotebook};
+use crate::args::{EnvAction, Globals, Notebook, NotebookAction, RunNotebook};
 use crate::backend::Backend;
 use crate::failure::{Done, Exit, Failure};
 use crate::output::{OK, Output, table};
@@ -21,10 +23,10 @@ pub(crate) async fn run(globals: &Globals, args: Notebook, output: &Output) -> D
 }
 
 /// What starts processes needs a server that stays.
-pub(super) fn needs_server(backend: &Backend) -> Result<(), Failure> {
+pub(crate) fn needs_server(backend: &Backend) -> Result<(), Failure> {
     match backend {
         Backend::Guest(_) => Ok(()),
-        Backend::Owner(_) => Err(Failure::failed("No server runs that would start it.")
+        Backend::Owner(_) => Err(Failure::failed("No server runs that would do that.")
             .hint("Start one with `branchline serve`, or open the app.")),
     }
 }
@@ -60,6 +62,10 @@ async fn act(backend: &Backend, action: NotebookAction, output: &Output) -> Done
             backend.call("DELETE", &["notebook-servers", &id], &[], None).await?;
         }
         NotebookAction::Run(args) => return run_notebook(backend, *args, output).await,
+        NotebookAction::Env { action: EnvAction::Add { packages, project } } => {
+            let id = which(backend, project).await?;
+            environment::add(backend, &id, packages, output).await?;
+        }
     }
     Ok(OK)
 }

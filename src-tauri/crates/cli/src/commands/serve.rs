@@ -1,6 +1,6 @@
 //! `branchline serve`.
 
-use crate::args::{Globals, Serve};
+use crate::args::{Answered, Globals, Serve};
 use crate::backend::host_options;
 use crate::failure::{Done, Exit, Failure};
 use crate::output::{OK, Output};
@@ -61,6 +61,8 @@ fn overrides(globals: &Globals, args: &Serve) -> Overrides {
     overrides.set("storage.durability", args.durability.as_deref());
     overrides.set("artifacts.default_root", args.default_artifact_root.as_deref());
     overrides.set("artifacts.destination", args.artifacts_destination.as_deref());
+    let inline = args.jobs.map(|when| if when == Answered::Inline { "true" } else { "false" });
+    overrides.set("jobs.inline", inline);
     overrides.set("log.level", args.log_level.as_deref());
     overrides.set("log.format", args.log_format.as_deref());
     overrides

@@ -1,16 +1,32 @@
-//! Tasks that need no process. The first three have the names that the stack's clients
-//! know.
+//! Tasks that are built in. Some have the names that the stack's clients know; all but the
+//! training need no process.
 
 use super::ledger::Ledger;
-use branchline_core::{Job, Outcome};
+use super::training::{TRAIN_TASK, training_arguments};
+use branchline_core::{Job, Outcome, Result, Work};
 use serde_json::{Value, json};
 
 /// Their names.
-pub(super) const NAMES: [&str; 4] =
-    ["app.worker.run_task", "app.worker.test_celery", "branchline.noop", "branchline.backup"];
+pub(super) const NAMES: [&str; 5] = [
+    "app.worker.run_task",
+    "app.worker.test_celery",
+    TRAIN_TASK,
+    "branchline.noop",
+    "branchline.backup",
+];
 
 pub(super) fn is_known(name: &str) -> bool {
     NAMES.contains(&name)
+}
+
+/// Whether a built-in task runs a program.
+pub fn runs_a_program(name: &str) -> bool {
+    name == TRAIN_TASK
+}
+
+/// What a built-in task is asked with, where that is judged before it runs.
+pub(super) fn check(work: &Work) -> Result<()> {
+    if runs_a_program(&work.name) { training_arguments(work).map(drop) } else { Ok(()) }
 }
 
 fn failed(exception: &str, message: impl Into<String>) -> Outcome {

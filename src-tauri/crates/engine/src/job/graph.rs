@@ -1,6 +1,6 @@
 //! Jobs that run after each other: chains, groups and chords, queued in one transaction.
 
-use super::{check, route};
+use super::check;
 use crate::{Engine, permit};
 use branchline_core::{Actor, Error, ErrorCode, NewJob, Result, new_uuid};
 use branchline_store::{Place, StoreResult, WriteTx};
@@ -174,8 +174,8 @@ impl Engine {
     /// The actor is no superuser; a job breaks a rule or exists already.
     pub async fn submit_graph(&self, actor: &Actor, mut graph: GraphNode) -> Result<QueuedGraph> {
         permit::require_superuser(actor)?;
-        let routes = self.job_routes();
-        graph.each_job(&mut |new| route(&routes, new));
+        let rules = self.job_rules();
+        graph.each_job(&mut |new| rules.apply(new));
         graph.check(0, &mut 0)?;
         graph.each(&mut |new| self.check_slots(new))?;
         let root = match graph.first() {
@@ -198,6 +198,11 @@ impl Engine {
             })
             .await?;
         self.inner.jobs.ring();
+        if rules.inline {
+            for task_id in &queued.task_ids {
+                self.ended_job(actor, task_id).await?;
+            }
+        }
         Ok(queued)
     }
 }

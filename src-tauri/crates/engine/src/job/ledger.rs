@@ -1,6 +1,7 @@
 //! Running jobs: the engine as the place where the dispatcher finds them.
 
 use super::builtin;
+use super::gpu;
 use super::monitor::JobRetention;
 use super::training::TRAIN_TASK;
 use crate::Engine;
@@ -233,6 +234,7 @@ fn finish(
     let status = match &end.outcome {
         Outcome::Success(_) => RunStatus::Finished,
         Outcome::Revoked(_) => RunStatus::Killed,
+        Outcome::PutBack(_) => RunStatus::Killed,
         Outcome::Failure { .. } | Outcome::Lost(_) if end.signal.is_some() => RunStatus::Killed,
         Outcome::Failure { .. } | Outcome::Lost(_) => RunStatus::Failed,
     };
@@ -311,14 +313,7 @@ impl Ledger {
         if self.engine.inner.gpu_slots == 0 {
             return None;
         }
-        // What we see ourselves is what there is to share out.
-        let ours = std::env::var("CUDA_VISIBLE_DEVICES").unwrap_or_default();
-        let ours: Vec<&str> = ours.split(',').filter(|device| !device.is_empty()).collect();
-        let device = |slot: &u32| match usize::try_from(*slot).ok().and_then(|at| ours.get(at)) {
-            Some(device) => (*device).to_owned(),
-            None => slot.to_string(),
-        };
-        Some(slots.iter().map(device).collect::<Vec<_>>().join(","))
+        Some(slots.iter().map(|slot| gpu::device(*slot)).collect::<Vec<_>>().join(","))
     }
 
     fn environment(&self, job: &Job, user: &User, secret: &str, before: &Before) -> Env {
@@ -388,10 +383,12 @@ impl JobLedger for Ledger {
 
     async fn claim(&self, worker: &str, room: usize, lease: Duration) -> Result<Claimed> {
         let (worker, lease) = (worker.to_owned(), millis(lease));
-        let slots = self.engine.inner.gpu_slots;
+        let machine = self.engine.inner.power.machine(self.engine.inner.gpu_slots);
         let claims = self
             .engine
-            .track(&self.owner, move |tx, actor| tx.claim_jobs(actor, &worker, room, lease, slots))
+            .track(&self.owner, move |tx, actor| {
+                tx.claim_jobs(actor, &worker, room, lease, machine)
+            })
             .await?;
         let now = self.engine.now();
         let next_in =
@@ -404,7 +401,13 @@ impl JobLedger for Ledger {
         self.engine.track(&self.owner, move |tx, _| tx.extend_leases(&worker, lease)).await
     }
 
+    fn is_called(&self, job: &Job) -> bool {
+        job.work.command.is_empty() && !builtin::runs_a_program(&job.work.name)
+    }
+
     async fn prepare(&self, job: &Job) -> Result<Launch> {
+        let work = self.engine.command_of(&self.owner, &job.work).await?;
+        let job = &Job { work, ..job.clone() };
         let user = self.user_of(job).await?;
         let secret = self.issue(job, &user).await?;
         let id = job.task_id.clone();
@@ -464,8 +467,7 @@ impl JobLedger for Ledger {
     async fn finish(&self, job: &Job, end: AttemptEnd) -> Result<()> {
         let (id, number) = (job.task_id.clone(), job.attempt);
         let chance: f64 = rand::random();
-        let process = !job.work.command.is_empty();
-        let class = if process { Class::Durable } else { Class::Tracking };
+        let class = if self.is_called(job) { Class::Tracking } else { Class::Durable };
         self.engine
             .write(&self.owner, class, move |tx, actor| {
                 // One that no longer counts has been dealt with.

@@ -2,9 +2,12 @@
 //! (`ledger.rs`), which only the owner of the data folder does.
 
 mod builtin;
+mod ending;
+mod gpu;
 mod graph;
 mod ledger;
 mod log;
+mod machine;
 mod monitor;
 mod queue;
 mod training;
@@ -14,6 +17,7 @@ use crate::{Engine, permit};
 use branchline_core::event::EventKind;
 use branchline_core::job::{DEFAULT_QUEUE, JobRoute};
 use branchline_core::job_filter::JobTerm;
+use branchline_core::job_order::JobOrder;
 use branchline_core::{
     Actor, Attempt, Error, Job, JobEvent, JobState, NewJob, Page, Result, Scope,
 };
@@ -22,17 +26,34 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use branchline_jobs::supervisor::if_asked as supervise_if_asked;
+pub use builtin::runs_a_program;
+pub use gpu::GpuUsage;
 pub use graph::{GraphNode, QueuedGraph};
 pub use ledger::JobsHost;
 pub use log::LogPart;
 pub(crate) use log::next as next_event;
-pub use monitor::{JobHistory, JobRetention};
+pub(crate) use machine::Power;
+pub use monitor::{JobHistory, JobRetention, JobUsage};
+pub use queue::QueueUpdate;
 pub use training::TrainRules;
 
 /// Jobs on a page at most.
 const MAX_RESULTS: usize = 1000;
 /// What a job says of itself is small.
 const REPORT_BYTES: usize = 64 * 1024;
+/// The longest that asking for a job waits for its end, where it does.
+const LONGEST_INLINE: Duration = Duration::from_secs(3600);
+
+/// What the settings say of jobs.
+#[derive(Debug, Clone, Default)]
+pub struct JobRules {
+    /// Which queue jobs go to that name none: that of the first that is about their task.
+    pub routes: Vec<JobRoute>,
+    /// What trains for the stack's API.
+    pub train: TrainRules,
+    /// Whoever asks for a job is answered after its end; nothing is put off to a later time.
+    pub inline: bool,
+}
 
 /// Which jobs.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +70,8 @@ pub struct JobSearch {
     pub project: Option<i64>,
     /// And all of these hold.
     pub terms: Vec<JobTerm>,
+    /// In this order; the newest first when absent.
+    pub order: Option<JobOrder>,
     /// On a page.
     pub max_results: usize,
     /// Where the page starts.
@@ -64,6 +87,7 @@ impl JobSearch {
             root: self.root.clone(),
             project: self.project,
             terms: self.terms.clone(),
+            order: self.order,
         }
     }
 }
@@ -114,11 +138,16 @@ fn check_json(new: &NewJob) -> Result<()> {
     Ok(())
 }
 
-/// The queue of a job that names none: that of the first route that is about its task.
-pub(crate) fn route(routes: &[JobRoute], new: &mut NewJob) {
-    if new.options.queue.is_empty() {
-        let route = routes.iter().find(|route| route.is_of(&new.work.name));
-        new.options.queue = route.map_or(DEFAULT_QUEUE, |route| &route.queue).to_owned();
+impl JobRules {
+    /// What a job gets that does not say it: its queue.
+    pub(crate) fn apply(&self, new: &mut NewJob) {
+        if new.options.queue.is_empty() {
+            let route = self.routes.iter().find(|route| route.is_of(&new.work.name));
+            new.options.queue = route.map_or(DEFAULT_QUEUE, |route| &route.queue).to_owned();
+        }
+        if self.inline {
+            new.options.eta = None;
+        }
     }
 }
 
@@ -134,7 +163,7 @@ pub(crate) fn check(new: &NewJob) -> Result<()> {
             ),
         ));
     }
-    Ok(())
+    if new.work.command.is_empty() { builtin::check(&new.work) } else { Ok(()) }
 }
 
 /// A superuser may see every job, others those that they asked for.
@@ -164,9 +193,18 @@ impl Engine {
     ///
     /// # Errors
     /// The actor is no superuser; a field breaks a rule; there is no such task.
-    pub async fn submit_job(&self, actor: &Actor, mut new: NewJob) -> Result<Queued> {
+    pub async fn submit_job(&self, actor: &Actor, new: NewJob) -> Result<Queued> {
+        let queued = self.queue_job(actor, new).await?;
+        match self.job_rules().inline {
+            false => Ok(queued),
+            true => Ok(Queued { job: self.ended_job(actor, &queued.job.task_id).await?, ..queued }),
+        }
+    }
+
+    /// The same without waiting for its end, whatever the settings say.
+    pub(crate) async fn queue_job(&self, actor: &Actor, mut new: NewJob) -> Result<Queued> {
         permit::require_superuser(actor)?;
-        self.route_job(&mut new);
+        self.job_rules().apply(&mut new);
         self.check_job(&new)?;
         let queued = self
             .durably(actor, move |tx, actor| {
@@ -176,6 +214,11 @@ impl Engine {
             .await?;
         self.inner.jobs.ring();
         Ok(queued)
+    }
+
+    /// A job as it is after its end.
+    async fn ended_job(&self, actor: &Actor, task_id: &str) -> Result<Job> {
+        Ok(self.wait_for_job(actor, task_id, LONGEST_INLINE).await?.job)
     }
 
     /// A job with its history.
@@ -217,7 +260,7 @@ impl Engine {
         }
     }
 
-    /// One page of jobs, newest first.
+    /// One page of jobs.
     ///
     /// # Errors
     /// The actor is no superuser; a token that is wrong.
@@ -325,16 +368,16 @@ impl Engine {
         .await
     }
 
-    /// Says which queue jobs go to that name none: that of the first route about their task.
-    pub fn set_job_routes(&self, routes: Vec<JobRoute>) {
-        *self.inner.job_routes.write().unwrap_or_else(PoisonError::into_inner) = routes.into();
+    /// Says what the settings say of jobs.
+    pub fn set_job_rules(&self, rules: JobRules) {
+        *self.inner.job_rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 
-    pub(crate) fn job_routes(&self) -> Arc<[JobRoute]> {
-        Arc::clone(&self.inner.job_routes.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn job_rules(&self) -> Arc<JobRules> {
+        Arc::clone(&self.inner.job_rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Names of the tasks that need no process.
+    /// Names of the tasks that are built in.
     pub fn builtin_tasks(&self) -> &'static [&'static str] {
         &builtin::NAMES
     }
@@ -343,11 +386,6 @@ impl Engine {
     pub(crate) fn check_job(&self, new: &NewJob) -> Result<()> {
         check(new)?;
         self.check_slots(new)
-    }
-
-    /// Gives a job that names no queue the one that the settings say.
-    pub(crate) fn route_job(&self, new: &mut NewJob) {
-        route(&self.job_routes(), new);
     }
 
     /// There may be something to run.

@@ -1,5 +1,6 @@
 //! What jobs came to over time, what a running one uses, and forgetting the oldest.
 
+use super::gpu::{self, GpuUsage};
 use super::queue::may_look;
 use crate::{Engine, permit};
 use branchline_core::{Actor, Error, JobState, Result};
@@ -35,6 +36,15 @@ pub struct JobRetention {
     pub days: Option<u32>,
 }
 
+/// What a running job uses now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct JobUsage {
+    /// Its processes; nothing when it has none.
+    pub processes: Option<Usage>,
+    /// The graphics processors whose slots it holds.
+    pub gpus: Vec<GpuUsage>,
+}
+
 impl Engine {
     /// What ended in the last `span_ms`, in sixty stretches.
     ///
@@ -63,18 +73,24 @@ impl Engine {
         Ok(JobHistory { from, period_ms, periods })
     }
 
-    /// What the processes of a running job use now; nothing when it has none.
+    /// What a running job uses now; nothing when it does not run.
     ///
     /// # Errors
     /// There is no such job that the actor may see.
-    pub async fn job_usage(&self, actor: &Actor, task_id: &str) -> Result<Option<Usage>> {
+    pub async fn job_usage(&self, actor: &Actor, task_id: &str) -> Result<JobUsage> {
         let detail = self.job(actor, task_id).await?;
         let runs = detail.job.state == JobState::Started;
-        let pid = detail.attempts.last().filter(|_| runs).and_then(|attempt| attempt.pid);
-        let Some(pid) = pid else { return Ok(None) };
-        tokio::task::spawn_blocking(move || Usage::of(pid))
-            .await
-            .map_err(|cause| Error::internal("Processes could not be looked at.").source(cause))
+        let Some(attempt) = detail.attempts.last().filter(|_| runs) else {
+            return Ok(JobUsage::default());
+        };
+        let Some(pid) = attempt.pid else { return Ok(JobUsage::default()) };
+        let (processes, gpus) = tokio::join!(
+            tokio::task::spawn_blocking(move || Usage::of(pid)),
+            gpu::usage(&attempt.gpu_slots)
+        );
+        let processes = processes
+            .map_err(|cause| Error::internal("Processes could not be looked at.").source(cause))?;
+        Ok(JobUsage { processes, gpus })
     }
 
     /// Forgets ended jobs that are more or older than `keep` says; answers how many.

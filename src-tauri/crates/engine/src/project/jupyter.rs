@@ -3,7 +3,7 @@
 //! makes up itself and notes in the job's folder.
 
 use super::{platform, run::python_of};
-use crate::Engine;
+use crate::{Engine, QueueUpdate};
 use branchline_core::event::EventKind;
 use branchline_core::{Actor, Error, Job, JobOptions, JobState, NewJob, Result, Work};
 use branchline_store::Project;
@@ -16,7 +16,7 @@ pub(crate) const JUPYTER_TASK: &str = "branchline.jupyter";
 /// Where Jupyter notes what runs, in the job's folder.
 pub(crate) const RUNTIME: &str = "jupyter";
 /// The queue of such jobs, and how many of them run at a time.
-const QUEUE: &str = "notebooks";
+pub(crate) const QUEUE: &str = "notebooks";
 const AT_ONCE: u32 = 16;
 /// One that has noted where it will answer is looked at again after this.
 const SOON: Duration = Duration::from_millis(50);
@@ -106,8 +106,9 @@ impl Engine {
             unique_key: Some(format!("{JUPYTER_TASK}/{}", project.id)),
             ..JobOptions::default()
         };
-        self.set_queue(actor, QUEUE, Some(AT_ONCE), None).await?;
-        let queued = self.submit_job(actor, NewJob { task_id: None, work, options }).await?;
+        let update = QueueUpdate { concurrency: Some(AT_ONCE), ..QueueUpdate::default() };
+        self.set_queue(actor, QUEUE, update).await?;
+        let queued = self.queue_job(actor, NewJob { task_id: None, work, options }).await?;
         Ok(self.notebook_server(queued.job).await.0)
     }
 

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use jupyter::NotebookServer;
-pub(crate) use jupyter::{JUPYTER_TASK, RUNTIME as JUPYTER_RUNTIME};
+pub(crate) use jupyter::{JUPYTER_TASK, QUEUE as NOTEBOOK_QUEUE, RUNTIME as JUPYTER_RUNTIME};
 pub(crate) use python::usual as usual_python;
 pub use python::{Python, PythonKind};
 pub use run::ProjectWork;
@@ -178,8 +178,14 @@ impl Engine {
         let chosen = project.interpreter.clone();
         let made = Arc::new(scan(&folder, chosen.as_deref()).await?);
         let print = fingerprint(&folder, &made);
-        let mut kept = self.inner.projects.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(project.id, Kept { chosen, print, scan: Arc::clone(&made) });
+        let before = {
+            let mut kept = self.inner.projects.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.insert(project.id, Kept { chosen, print, scan: Arc::clone(&made) })
+        };
+        if before.is_some_and(|before| *before.scan != *made) {
+            let (owner, id) = (self.owner_actor().await?, project.id);
+            self.track(&owner, move |tx, actor| tx.project_offers_else(actor, id)).await?;
+        }
         Ok(made)
     }
 

@@ -67,7 +67,7 @@ impl ProjectWork {
 }
 
 /// A part of a project, ready to be given arguments.
-pub(super) struct Template {
+pub(crate) struct Template {
     scan: Arc<Scan>,
     what: What,
     project: Project,
@@ -103,7 +103,7 @@ impl Template {
     ///
     /// # Errors
     /// An argument is wrong, told field by field; the project has no Python.
-    pub(super) fn fill(&self, arguments: Map<String, Value>) -> Result<Work> {
+    pub(crate) fn fill(&self, arguments: Map<String, Value>) -> Result<Work> {
         let python = python_of(&self.project, &self.scan)?;
         let kwargs = match self.what {
             What::Notebook(..) => named(arguments)?,
@@ -179,7 +179,7 @@ impl Engine {
     ///
     /// # Errors
     /// There is no such part.
-    pub(super) async fn project_template(
+    pub(crate) async fn project_template(
         &self,
         project: &Project,
         work: &ProjectWork,

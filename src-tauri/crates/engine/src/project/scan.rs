@@ -35,7 +35,7 @@ pub struct Problem {
 }
 
 /// What a project offers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scan {
     /// Its Python.
     pub python: Option<Python>,
@@ -174,14 +174,17 @@ fn print_of(path: PathBuf) -> (PathBuf, Option<(SystemTime, u64)>) {
 
 /// What there is now of all that `scan` depends on.
 pub(super) fn fingerprint(folder: &Path, scan: &Scan) -> Fingerprint {
-    const FILES: [&str; 10] = [
+    const FILES: [&str; 13] = [
         "",
         CONFIG,
         USUAL_TASKS,
         "MLproject",
         "pyproject.toml",
+        "uv.lock",
+        "poetry.lock",
         "environment.yml",
         "environment.yaml",
+        "conda.yml",
         "conda.yaml",
         ".venv/pyvenv.cfg",
         "venv/pyvenv.cfg",

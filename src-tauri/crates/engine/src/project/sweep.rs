@@ -90,13 +90,14 @@ impl Engine {
         let project = self.project(actor, which).await?;
         let template = self.project_template(&project, &new.work).await?;
         let points = space::points(&new.space, new.method, template.parameters())?;
+        let rules = self.job_rules();
         let mut jobs = Vec::with_capacity(points.len());
         for point in points {
             let mut arguments = new.arguments.clone();
             arguments.extend(point);
             let options = new.options.clone();
             let mut job = NewJob { task_id: None, work: template.fill(arguments)?, options };
-            self.route_job(&mut job);
+            rules.apply(&mut job);
             self.check_job(&job)?;
             jobs.push(job);
         }

@@ -7,7 +7,7 @@ use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
 use branchline_core::{Clock, SystemClock};
-use branchline_engine::JobHistory;
+use branchline_engine::{GpuUsage, JobHistory, JobUsage};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -87,7 +87,7 @@ async fn job_history(
     Ok(Json(state.engine.job_history(&actor, span).await?.into()))
 }
 
-/// What the processes of a running job use now.
+/// What a running job uses now.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JobUsage)]
 struct UsageBody {
@@ -97,9 +97,35 @@ struct UsageBody {
     /// Memory that they hold.
     memory_bytes: Option<i64>,
     processes: Option<usize>,
+    /// The graphics processors whose slots it holds, where their driver tells.
+    gpus: Vec<GpuBody>,
 }
 
-/// What the processes of a running job use at this moment; nothing is kept of it.
+/// What the graphics processor of a slot does, whoever uses it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = GpuUsage)]
+struct GpuBody {
+    slot: u32,
+    /// How busy it is, 0 to 1.
+    utilization: Option<f64>,
+    /// Memory that is used on it.
+    memory_bytes: Option<i64>,
+    /// Memory that it has.
+    memory_total: Option<i64>,
+}
+
+impl From<GpuUsage> for GpuBody {
+    fn from(gpu: GpuUsage) -> Self {
+        Self {
+            slot: gpu.slot,
+            utilization: gpu.utilization,
+            memory_bytes: gpu.memory_bytes,
+            memory_total: gpu.memory_total,
+        }
+    }
+}
+
+/// What a running job uses at this moment; nothing is kept of it.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs/{id}/usage",
@@ -112,8 +138,9 @@ async fn job_usage(
     Caller(actor): Caller,
     Path(id): Path<String>,
 ) -> ApiResult<Json<UsageBody>> {
-    let usage = state.engine.job_usage(&actor, &id).await?;
+    let JobUsage { processes: usage, gpus } = state.engine.job_usage(&actor, &id).await?;
     Ok(Json(UsageBody {
+        gpus: gpus.into_iter().map(Into::into).collect(),
         at: Time(SystemClock.now_ms()),
         cpu_ms: usage.map(|usage| usage.cpu_ms),
         memory_bytes: usage.map(|usage| usage.memory_bytes),

@@ -9,6 +9,7 @@ mod document;
 mod experiments;
 pub(crate) mod extract;
 mod filter;
+mod job_limits;
 mod job_monitor;
 pub(crate) mod jobs;
 mod logged_models;
@@ -68,6 +69,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(jobs::routes())
         .merge(job_monitor::routes())
         .merge(queues::routes())
+        .merge(job_limits::routes())
         .merge(projects::routes())
         .merge(sweeps::routes())
         .merge(notebooks::routes())

@@ -1,14 +1,13 @@
-//! Queues of jobs, and the rates of tasks.
+//! Queues of jobs.
 
 use super::extract::{Json, Path};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
-use axum::http::StatusCode;
-use branchline_core::{Error, Queue, Result};
+use branchline_core::Queue;
+use branchline_engine::{Engine, QueueUpdate};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,8 +18,6 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(set_queue))
         .routes(routes!(waiting_jobs))
         .routes(routes!(purge_queue))
-        .routes(routes!(list_rates))
-        .routes(routes!(set_rate))
 }
 
 /// A queue and what is in it.
@@ -28,8 +25,10 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[schema(as = Queue)]
 struct QueueBody {
     name: String,
-    /// Jobs that run at a time.
+    /// Jobs that run at a time now.
     concurrency: u32,
+    /// Its bounds, where it follows the machine.
+    autoscale: Option<Autoscale>,
     /// Nothing is taken from it.
     paused: bool,
     /// Why, where nobody asked for it.
@@ -43,11 +42,23 @@ struct QueueBody {
     waiting: i64,
 }
 
-impl From<Queue> for QueueBody {
-    fn from(queue: Queue) -> Self {
+/// Bounds of a queue that runs as many jobs at a time as the machine has processors, and on
+/// battery no more than it must.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Autoscale {
+    /// 1 to 256.
+    min: u32,
+    /// 1 to 256, not less than `min`.
+    max: u32,
+}
+
+impl QueueBody {
+    fn new(engine: &Engine, queue: Queue) -> Self {
         Self {
+            concurrency: engine.jobs_at_a_time(&queue),
+            autoscale: queue.least.map(|min| Autoscale { min, max: queue.concurrency }),
             name: queue.name,
-            concurrency: queue.concurrency,
             paused: queue.paused,
             reason: queue.reason,
             ready: queue.ready,
@@ -76,7 +87,8 @@ async fn list_queues(
     Caller(actor): Caller,
 ) -> ApiResult<Json<QueueList>> {
     let queues = state.engine.queues(&actor).await?;
-    Ok(Json(QueueList { queues: queues.into_iter().map(Into::into).collect() }))
+    let queues = queues.into_iter().map(|queue| QueueBody::new(&state.engine, queue));
+    Ok(Json(QueueList { queues: queues.collect() }))
 }
 
 /// What becomes of a queue; what is absent stays.
@@ -84,8 +96,10 @@ async fn list_queues(
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"concurrency": 2, "paused": false}))]
 struct SetQueue {
-    /// 1 to 256 jobs run at a time.
+    /// 1 to 256 jobs run at a time, whatever the machine is like.
     concurrency: Option<u32>,
+    /// Instead of `concurrency`: follow the machine within these bounds.
+    autoscale: Option<Autoscale>,
     paused: Option<bool>,
 }
 
@@ -105,8 +119,13 @@ async fn set_queue(
     Path(name): Path<String>,
     Json(body): Json<SetQueue>,
 ) -> ApiResult<Json<QueueBody>> {
-    let queue = state.engine.set_queue(&actor, &name, body.concurrency, body.paused).await?;
-    Ok(Json(queue.into()))
+    let update = QueueUpdate {
+        concurrency: body.concurrency,
+        autoscale: body.autoscale.map(|bounds| (bounds.min, bounds.max)),
+        paused: body.paused,
+    };
+    let queue = state.engine.set_queue(&actor, &name, update).await?;
+    Ok(Json(QueueBody::new(&state.engine, queue)))
 }
 
 /// Ids of jobs.
@@ -152,91 +171,4 @@ async fn purge_queue(
     Path(name): Path<String>,
 ) -> ApiResult<Json<Purged>> {
     Ok(Json(Purged { purged: state.engine.purge_queue(&actor, &name).await? }))
-}
-
-/// Rates by task, such as `10/m`.
-#[derive(Debug, Serialize, ToSchema)]
-struct RateList {
-    rates: BTreeMap<String, String>,
-}
-
-/// Lists how often tasks may start.
-#[utoipa::path(
-    get,
-    path = "/api/v1/job-rates",
-    tag = "jobs",
-    responses((status = 200, description = "Those that are limited.", body = RateList), Failure)
-)]
-async fn list_rates(
-    State(state): State<AppState>,
-    Caller(actor): Caller,
-) -> ApiResult<Json<RateList>> {
-    let rates = state.engine.job_rates(&actor).await?;
-    let rates = rates.into_iter().map(|(task, interval)| (task, written(interval)));
-    Ok(Json(RateList { rates: rates.collect() }))
-}
-
-/// A rate to set.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({"rate": "10/m"}))]
-struct SetRate {
-    /// `10/s`, `10/m` or `10/h`; no limit when absent.
-    rate: Option<String>,
-}
-
-const UNITS: [(&str, i64); 3] = [("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-
-/// The milliseconds between two starts.
-fn read(rate: &str) -> Result<i64> {
-    let bad = || Error::invalid(format!("'{rate}' is no rate such as 10/s, 10/m or 10/h."));
-    let (number, unit) = rate.split_once('/').unwrap_or((rate, "s"));
-    let number: i64 = number.trim().parse().map_err(|_| bad())?;
-    let (_, ms) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(bad)?;
-    if number < 1 {
-        return Err(bad());
-    }
-    Ok(ms / number)
-}
-
-/// A rate in the largest unit that has a whole number.
-fn written(interval_ms: i64) -> String {
-    let (unit, ms) = UNITS.iter().find(|(_, ms)| ms % interval_ms == 0).unwrap_or(&UNITS[2]);
-    format!("{}/{unit}", ms / interval_ms)
-}
-
-/// Limits how often a task starts, or lifts the limit.
-#[utoipa::path(
-    put,
-    path = "/api/v1/job-rates/{task}",
-    tag = "jobs",
-    params(("task" = String, Path, description = "The task's name.")),
-    request_body = SetRate,
-    responses((status = 204, description = "From now on."), Failure)
-)]
-async fn set_rate(
-    State(state): State<AppState>,
-    Caller(actor): Caller,
-    Path(task): Path<String>,
-    Json(body): Json<SetRate>,
-) -> ApiResult<StatusCode> {
-    let interval = body.rate.as_deref().map(read).transpose()?;
-    state.engine.set_job_rate(&actor, &task, interval).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rate_is_read_and_written() {
-        for (text, interval) in [("10/s", 100), ("10/m", 6000), ("2/h", 1_800_000)] {
-            assert_eq!(read(text).unwrap(), interval);
-            assert_eq!(written(interval), text);
-        }
-        assert_eq!(read("5").unwrap(), 200, "without a unit, a second");
-        for odd in ["", "x/s", "10/d", "0/s", "-1/s"] {
-            assert!(read(odd).is_err(), "{odd}");
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! The server itself: what it is, and stopping it.
 
-use super::extract::Json;
+use super::extract::{Json, Query};
 use super::wire::Time;
 use crate::auth::{Caller, OnThisMachine, has_instance_secret};
 use crate::error::{ApiResult, Failure};
@@ -9,10 +9,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use branchline_core::Error;
 use branchline_engine::Artifacts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -109,18 +109,63 @@ async fn get_server(
     }))
 }
 
+/// What becomes of the jobs that run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum RunningJobs {
+    /// They are ended: those with `acks_late` run again, the others have failed.
+    #[default]
+    Stop,
+    /// They are ended, and run again after the next start.
+    Later,
+    /// No other is started, and the server stops when they have ended.
+    Finish,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Stopping {
+    /// What becomes of the jobs that run: `stop` when absent; `later`: they run again after the
+    /// next start; `finish`: the server waits for their end, and starts no other.
+    #[serde(default)]
+    #[param(inline)]
+    jobs: RunningJobs,
+}
+
 /// Stops the server. Only for who can read `instance.json`.
 #[utoipa::path(
     post,
     path = "/api/v1/shutdown",
     tag = "server",
+    params(Stopping),
     responses((status = 202, description = "It is stopping."), Failure)
 )]
-async fn shut_down(State(state): State<AppState>, headers: HeaderMap) -> ApiResult<StatusCode> {
+async fn shut_down(
+    State(state): State<AppState>,
+    Query(query): Query<Stopping>,
+    headers: HeaderMap,
+) -> ApiResult<StatusCode> {
     if !has_instance_secret(&state, &headers) {
         return Err(Error::denied("Only the secret of instance.json may stop the server.").into());
     }
-    tracing::info!("Stopping, as asked over HTTP.");
+    tracing::info!(jobs = ?query.jobs, "stopping, as asked over HTTP");
+    match query.jobs {
+        RunningJobs::Stop => {}
+        RunningJobs::Later => state.engine.put_jobs_back(),
+        RunningJobs::Finish => {
+            let owner = state.owner().await?;
+            tokio::spawn(async move {
+                tokio::select! {
+                    finished = state.engine.finish_jobs(&owner) => match finished {
+                        Ok(()) => state.closing.cancel(),
+                        Err(error) => tracing::error!("Jobs cannot be waited for: {error}"),
+                    },
+                    () = state.closing.cancelled() => {}
+                }
+            });
+            return Ok(StatusCode::ACCEPTED);
+        }
+    }
     state.closing.cancel();
     Ok(StatusCode::ACCEPTED)
 }

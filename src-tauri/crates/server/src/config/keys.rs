@@ -253,6 +253,11 @@ settings! {
     jobs_routes: Vec<String> = "",
         "jobs.routes", "BRANCHLINE_JOBS_ROUTES", "", [];
 
+    /// Whoever asks for a job is answered after its end, and nothing is put off: for tests.
+    /// As `branchline serve --jobs inline`. Jobs run as they do otherwise, in their queues.
+    jobs_inline: bool = "false",
+        "jobs.inline", "BRANCHLINE_JOBS_INLINE", "--jobs", [];
+
     /// Ended jobs that are remembered; the oldest go with their logs when there are more.
     /// Jobs of a chain, group or chord stay until all of it has ended.
     jobs_keep_count: usize = "10000",

@@ -71,6 +71,8 @@ pub(super) enum Changed {
     Models { names: Vec<String> },
     /// These schedules.
     Schedules { schedule_ids: Vec<String> },
+    /// These projects.
+    Projects { project_ids: Vec<i64> },
 }
 
 /// A job and what it came to.

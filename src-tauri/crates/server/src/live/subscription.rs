@@ -164,6 +164,15 @@ impl Subscription {
                     _ => None,
                 }),
             }),
+            Topic::Projects => Told::Changed(Changed::Projects {
+                project_ids: changes
+                    .into_iter()
+                    .filter_map(|change| match change {
+                        Change::Project(id) => Some(id),
+                        _ => None,
+                    })
+                    .collect(),
+            }),
             Topic::Jobs | Topic::JobLog(_) => {
                 Told::Jobs { jobs: changes.into_iter().filter_map(job_state).collect() }
             }
@@ -223,7 +232,8 @@ fn is_about(topic: &Topic, kind: &EventKind) -> bool {
         (Topic::Traces(id), EventKind::Trace(_, of)) => id == of,
         (Topic::Models, EventKind::RegisteredModel(_))
         | (Topic::Jobs, EventKind::Job(_))
-        | (Topic::Schedules, EventKind::Schedule(_)) => true,
+        | (Topic::Schedules, EventKind::Schedule(_))
+        | (Topic::Projects, EventKind::Project(_)) => true,
         (Topic::JobLog(id), EventKind::Job(job)) => id == job,
         _ => false,
     }
@@ -241,6 +251,7 @@ pub(super) fn parse_topic(text: &str) -> Result<Topic> {
         ["models"] => Ok(Topic::Models),
         ["jobs"] => Ok(Topic::Jobs),
         ["schedules"] => Ok(Topic::Schedules),
+        ["projects"] => Ok(Topic::Projects),
         ["job", id, "log"] => Ok(Topic::JobLog((*id).to_owned())),
         _ => Err(Error::invalid(format!("There is no topic '{text}'."))),
     }
@@ -261,6 +272,7 @@ mod tests {
         assert_eq!(parse_topic("experiment/7/traces").unwrap(), Topic::Traces(ExperimentId(7)));
         assert_eq!(parse_topic("jobs").unwrap(), Topic::Jobs);
         assert_eq!(parse_topic("schedules").unwrap(), Topic::Schedules);
+        assert_eq!(parse_topic("projects").unwrap(), Topic::Projects);
         assert_eq!(parse_topic("job/a/log").unwrap(), Topic::JobLog("a".into()));
         for odd in ["", "run", "experiment/x", "run/a/points", "models/a"] {
             assert!(parse_topic(odd).is_err(), "{odd} is no topic");

@@ -172,8 +172,7 @@ async fn train_model(
 ) -> StackResult<(StatusCode, Json<TaskQueued>)> {
     check_command(&state, true)?;
     let TrainModel { alpha, l1_ratio } = body;
-    let queued =
-        state.engine.submit_training(&actor, &state.options.train, alpha, l1_ratio).await?;
+    let queued = state.engine.submit_training(&actor, alpha, l1_ratio).await?;
     let body = TaskQueued { msg: "Training started.", task_id: queued.job.task_id };
     Ok((StatusCode::CREATED, Json(body)))
 }

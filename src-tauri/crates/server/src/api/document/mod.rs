@@ -97,7 +97,7 @@ const TAGS: [(&str, &str); 22] = [
     ("ml", "Runs and models as the stack's clients know them."),
     ("traces", "Traces and their spans."),
     ("search", "Finding by words, and checking a filter."),
-    ("jobs", "Jobs, queues and rates."),
+    ("jobs", "Jobs, queues, rates and time limits."),
     ("projects", "Folders with code: what they offer to run, sweeps, notebooks."),
     ("schedules", "Jobs that are queued by themselves, by the clock."),
     ("trash", "What was deleted and can be restored."),

@@ -5,7 +5,7 @@ use branchline_core::job::COMMAND_NAME;
 use branchline_core::{
     Attempt, Error, Job, JobEvent, JobOptions, JobState, NewJob, Result, RetryPolicy, Work,
 };
-use branchline_engine::{GraphNode, JobDetail, JobStats};
+use branchline_engine::{GraphNode, JobDetail, JobStats, runs_a_program};
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -96,7 +96,7 @@ fn ms(field: &str, seconds: f64) -> Result<i64> {
     )))
 }
 
-fn optional_ms(field: &str, seconds: Option<f64>) -> Result<Option<i64>> {
+pub(in crate::api) fn optional_ms(field: &str, seconds: Option<f64>) -> Result<Option<i64>> {
     seconds.map(|seconds| ms(field, seconds)).transpose()
 }
 
@@ -144,7 +144,7 @@ impl OptionsBody {
 impl SubmitJob {
     /// Whether it runs a program.
     pub(in crate::api) fn is_command(&self) -> bool {
-        self.command.is_some()
+        self.command.is_some() || self.task.as_deref().is_some_and(runs_a_program)
     }
 
     pub(in crate::api) fn read(self, now: i64) -> Result<NewJob> {
@@ -335,7 +335,7 @@ fn celery_time(ms: i64) -> Option<String> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "durations are far below 2^53 ms")]
-fn seconds(ms: i64) -> f64 {
+pub(in crate::api) fn seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0
 }
 

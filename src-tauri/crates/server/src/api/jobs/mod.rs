@@ -10,7 +10,8 @@ use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
 use body::{DetailBody, GraphBody, StatsBody};
-pub(in crate::api) use body::{JobBody, OptionsBody, SubmitJob};
+pub(in crate::api) use body::{JobBody, OptionsBody, SubmitJob, optional_ms, seconds};
+use branchline_core::job_order::JobOrder;
 use branchline_core::{Clock, Error, JobState, NewJob, Result, SystemClock, job_filter};
 use branchline_engine::JobSearch;
 use serde::{Deserialize, Serialize};
@@ -141,6 +142,9 @@ struct ListJobs {
     /// Only jobs with these words in name, command or id; `state:`, `name:`, `args:`, `kwargs:`,
     /// `result:`, `queue:` and `id:` say where a word has to be.
     filter: Option<String>,
+    /// `status`, `title`, `name`, `queue`, `priority`, `retries`, `queued_at`, `started_at`,
+    /// `ended_at` or `runtime`, with ` ASC` or ` DESC` behind it; the newest first when absent.
+    order_by: Option<String>,
     /// Jobs on a page, 100 when absent.
     max_results: Option<usize>,
     /// Where the page starts.
@@ -155,7 +159,7 @@ struct JobPage {
     next_page_token: Option<String>,
 }
 
-/// Lists jobs, newest first.
+/// Lists jobs.
 #[utoipa::path(
     get,
     path = "/api/v1/jobs",
@@ -181,6 +185,7 @@ async fn list_jobs(
         root: query.root,
         project: query.project,
         terms: job_filter::parse(query.filter.as_deref().unwrap_or_default())?,
+        order: query.order_by.as_deref().map(JobOrder::parse).transpose()?,
         max_results: page_size(query.max_results, PAGE, MOST_ON_PAGE)?,
         page_token: query.page_token,
     };

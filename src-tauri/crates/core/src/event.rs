@@ -50,6 +50,8 @@ pub enum EventKind {
     JobLog(String),
     /// A schedule changed, fired, or is gone.
     Schedule(String),
+    /// A user was told of something, or their rules changed; the user's row.
+    Notification(i64),
 }
 
 /// A committed change.

@@ -5,7 +5,7 @@ use crate::error::StoreResult;
 use crate::job::JobRow;
 use crate::job_write::{Lane, rank};
 use crate::tx::{View, WriteTx};
-use branchline_core::{Actor, AttemptEnd, JobState, Outcome, Verdict};
+use branchline_core::{Actor, AttemptEnd, JobState, Occasion, Outcome, Verdict};
 use rusqlite::{OptionalExtension, params};
 
 /// Jobs moved by one claim at most; the rest is moved by the next.
@@ -19,6 +19,9 @@ pub struct Claims {
     /// When there may be more without anybody saying so, milliseconds UTC.
     pub next_at: Option<i64>,
 }
+
+/// What went wrong, in one word, where an attempt's worker went away.
+const LOST: &str = "WorkerLostError";
 
 /// Why a job ended as it did: one word, one line, and the whole.
 pub(crate) type Why<'a> = (&'a str, &'a str, Option<&'a str>);
@@ -303,7 +306,7 @@ impl WriteTx<'_> {
                 (None, (exception, message, traceback.as_deref()))
             }
             Outcome::Revoked(reason) => (None, ("Revoked", reason, None)),
-            Outcome::Lost(reason) => (None, ("WorkerLostError", reason, None)),
+            Outcome::Lost(reason) => (None, (LOST, reason, None)),
         };
         match verdict {
             Verdict::Ended(state) => self.end_job(actor, job, *state, result, why),
@@ -313,7 +316,13 @@ impl WriteTx<'_> {
             }
             Verdict::Requeued => {
                 self.queue_again(job, JobState::Pending, self.now(), 0, why)?;
-                self.job_became(actor, job.row, &job.job.task_id, JobState::Pending)
+                self.job_became(actor, job.row, &job.job.task_id, JobState::Pending)?;
+                match &end.outcome {
+                    Outcome::Lost(reason) => {
+                        self.job_happened(actor, &job.job, &[Occasion::JobLost], Some(reason))
+                    }
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -480,6 +489,13 @@ impl WriteTx<'_> {
                 empty_is_none(message),
                 traceback,
             ])?;
-        self.job_became(actor, job.row, &job.job.task_id, state)
+        self.job_became(actor, job.row, &job.job.task_id, state)?;
+        let lost = (exception == LOST).then_some(Occasion::JobLost);
+        let occasions: Vec<Occasion> = lost.into_iter().chain(Occasion::of_job(state)).collect();
+        let message = (!exception.is_empty()).then(|| match state {
+            JobState::Revoked => message.to_owned(),
+            _ => format!("{exception}: {message}"),
+        });
+        self.job_happened(actor, &job.job, &occasions, message.as_deref())
     }
 }

@@ -71,6 +71,8 @@ pub(super) enum Changed {
     Models { names: Vec<String> },
     /// These schedules.
     Schedules { schedule_ids: Vec<String> },
+    /// These of what the listener was told, and of their rules.
+    Notifications { notification_ids: Vec<String>, rule_ids: Vec<String> },
 }
 
 /// A job and what it came to.

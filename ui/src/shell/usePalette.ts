@@ -1,5 +1,6 @@
 import {
   Activity,
+  Bell,
   BookOpen,
   Box,
   Braces,
@@ -117,6 +118,7 @@ export function usePalette(open: Ref<boolean>) {
     command('Go to Projects', FolderCode, go('/projects'), 'g p'),
     command('Go to Trash', Trash2, go('/trash'), 'g t'),
     command('Go to Settings', Settings, go('/settings'), 'g s'),
+    command('Rules: what to be told of', Bell, go('/settings/rules')),
     command('New experiment', Plus, go({ name: 'experiments', query: { new: '1' } })),
     command('New registered model', Plus, go({ name: 'models', query: { new: '1' } })),
     command('Deleted experiments', Trash2, go({ name: 'experiments', query: { view: 'deleted' } })),

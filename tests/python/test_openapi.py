@@ -177,6 +177,9 @@ class World:
     def new_schedule(self) -> str:
         return self.done("POST", "/schedules", self.schedule())["name"]
 
+    def new_rule(self) -> str:
+        return self.done("POST", "/rules", {"on": ["job.failed"]})["id"]
+
     def project_folder(self) -> str:
         folder = self.folder / self.name()
         folder.mkdir()
@@ -266,6 +269,13 @@ USES: dict[str, Callable[[World], Use]] = {
     "check_filter": lambda w: body({"entity": "runs", "filter": "metrics.loss < 1"}),
     "connect": lambda w: body({"write": False}),
     "change_schedule": lambda w: body({"enabled": False}, id=w.new_schedule()),
+    "create_rule": lambda w: body({"on": ["metric.above"], "name": "loss", "threshold": 3}),
+    "delete_rule": lambda w: path(id=w.new_rule()),
+    "get_rule": lambda w: path(id=w.new_rule()),
+    "read_notifications": lambda w: body({}),
+    "replace_rule": lambda w: body({"on": ["run.failed"]}, id=w.new_rule()),
+    "rule_history": lambda w: path(id=w.new_rule()),
+    "test_rule": lambda w: path(id=w.new_rule()),
     "create_schedule": lambda w: body(w.schedule()),
     "delete_schedule": lambda w: path(id=w.new_schedule()),
     "get_schedule": lambda w: path(id=w.new_schedule()),

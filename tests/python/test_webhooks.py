@@ -303,7 +303,7 @@ def test_a_delivery_is_tried_again_as_the_same(
 def owed(server: Server) -> int:
     assert server.data_dir
     with sqlite3.connect(f"file:{server.data_dir}/branchline.db?mode=ro", uri=True) as database:
-        return database.execute("SELECT count(*) FROM webhook_delivery").fetchone()[0]
+        return database.execute("SELECT count(*) FROM delivery").fetchone()[0]
 
 
 def test_what_is_owed_outlives_the_server(

@@ -8,6 +8,7 @@ import type {
   ModelPatch,
   NewPerson,
   NewJob,
+  NewRule,
   NewSchedule,
   NewToken,
   PatchProject,
@@ -128,6 +129,19 @@ export const deleteSchedule = (id: string) =>
 export const runSchedule = (id: string) => unwrap(client.POST('/api/v1/schedules/{id}/run', by(id)))
 export const scheduleHistory = (id: string, query: { page_token?: string }) =>
   unwrap(client.GET('/api/v1/schedules/{id}/history', { params: { path: { id }, query } }))
+export const rules = () => unwrap(client.GET('/api/v1/rules'))
+export const createRule = (body: Partial<NewRule>) =>
+  unwrap(client.POST('/api/v1/rules', { body: body as NewRule }))
+export const replaceRule = (id: string, body: NewRule) =>
+  unwrap(client.PUT('/api/v1/rules/{id}', { ...by(id), body }))
+export const deleteRule = (id: string) => unwrap(client.DELETE('/api/v1/rules/{id}', by(id)))
+export const testRule = (id: string) => unwrap(client.POST('/api/v1/rules/{id}/test', by(id)))
+export const ruleHistory = (id: string, query: { page_token?: string }) =>
+  unwrap(client.GET('/api/v1/rules/{id}/history', { params: { path: { id }, query } }))
+export const notifications = (query: { unread?: boolean; page_token?: string }) =>
+  unwrap(client.GET('/api/v1/notifications', { params: { query } }))
+export const readNotifications = (body: { ids?: number[] }) =>
+  unwrap(client.POST('/api/v1/notifications/read', { body }))
 export const queues = () => unwrap(client.GET('/api/v1/queues'))
 export interface QueueChange {
   paused?: boolean

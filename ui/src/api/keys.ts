@@ -11,6 +11,8 @@ export const keys = {
   sweeps: ['sweeps'] as const,
   notebookServers: ['notebook-servers'] as const,
   schedules: ['schedules'] as const,
+  rules: ['rules'] as const,
+  notifications: ['notifications'] as const,
   network: ['network'] as const,
   activity: ['activity'] as const,
   permissions: (kind: string, id: string) => ['permissions', kind, id] as const,

@@ -921,6 +921,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what the caller was told in the window, newest first; the last thousand are
+         *     remembered. What is new comes over the topic notifications of /api/v1/events
+         */
+        get: operations["list_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes that the caller has seen what they were told */
+        post: operations["read_notifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/openapi.json": {
         parameters: {
             query?: never;
@@ -1279,6 +1316,83 @@ export interface paths {
         put?: never;
         /** Sets another password with a recovery link's token. Sessions and tokens end */
         post: operations["reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the caller's rules, newest first */
+        get: operations["list_rules"];
+        put?: never;
+        /**
+         * Makes a rule of the caller's. It tells of what they may see. A metric is told of once per
+         *     run, until a value comes five minutes or later that is none to tell of, or the run ends
+         */
+        post: operations["create_rule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a rule of the caller's */
+        get: operations["get_rule"];
+        /**
+         * Writes a rule of the caller's anew. What it had told of metrics is told again when it comes
+         *     again; what it owes by a channel that it has no more is not delivered
+         */
+        put: operations["replace_rule"];
+        post?: never;
+        /** Removes a rule of the caller's, with what is owed by it. What it told in the window stays */
+        delete: operations["delete_rule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a rule of the caller's told, newest first; the last two hundred are remembered */
+        get: operations["rule_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells a test by every channel of a rule at once, and answers what became of it */
+        post: operations["test_rule"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3220,6 +3334,48 @@ export interface components {
         NotebookServerList: {
             servers: components["schemas"]["NotebookServer"][];
         };
+        /** @description What a rule told. */
+        Notification: {
+            /** Format: int64 */
+            id: number;
+            /** @description The rule, while there is one. */
+            rule_id?: string | null;
+            /** @description What happened, such as `job.failed`; absent for a test. */
+            on?: string | null;
+            /** @description To which job or run. */
+            subject_id?: string | null;
+            /** @description The run's experiment. */
+            experiment_id?: string | null;
+            /** @description What happened, in a few words. */
+            title: string;
+            /** @description Where, and why. */
+            text: string;
+            at: components["schemas"]["Time"];
+            /** @description It is in the list of the window. */
+            desktop: boolean;
+            read_at?: components["schemas"]["Time"] | null;
+            /**
+             * @description What became of telling the webhook: `owed`, `told`, or why not; absent where it is not
+             *     told.
+             */
+            webhook?: string | null;
+            /**
+             * @description What became of telling by mail: `owed`, `told`, `kept` in the outbox for want of a mail
+             *     server, or why not; absent where nobody is mailed.
+             */
+            email?: string | null;
+        };
+        /** @description A page of what the caller was told. */
+        NotificationPage: {
+            notifications: components["schemas"]["Notification"][];
+            /**
+             * Format: int64
+             * @description How much of all they have not seen.
+             */
+            unread: number;
+            /** @description Absent on the last page. */
+            next_page_token?: string | null;
+        };
         /** @description A number, or a word where JSON has no number. */
         Number: number | ("NaN" | "Infinity" | "-Infinity");
         /**
@@ -3487,6 +3643,18 @@ export interface components {
             };
         };
         /**
+         * @description What was seen.
+         * @example {
+         *       "ids": [
+         *         7
+         *       ]
+         *     }
+         */
+        ReadNotifications: {
+            /** @description These; all of it when absent. */
+            ids?: number[] | null;
+        };
+        /**
          * @description Under which name.
          * @example {
          *       "name": "my enet model"
@@ -3558,6 +3726,47 @@ export interface components {
         RestoredTrash: {
             /** @description What was not in the trash any more is not counted. */
             restored: number;
+        };
+        /** @description A rule as it stands. */
+        Rule: {
+            id: string;
+            /** @description The rule as a sentence. */
+            words: string;
+            /** @description `job`, `run` or `metric`. */
+            kind: string;
+            on: string[];
+            queue?: string | null;
+            name?: string | null;
+            experiment_id?: string | null;
+            experiment_name?: string | null;
+            subject_id?: string | null;
+            /** Format: double */
+            threshold?: number | null;
+            desktop: boolean;
+            webhook?: string | null;
+            /** @description What the webhook is told is signed. */
+            signed: boolean;
+            email?: string | null;
+            once: boolean;
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description How often it held back, because it had told too much within a minute.
+             */
+            withheld: number;
+            told_at?: components["schemas"]["Time"] | null;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        /** @description A page of what a rule told. */
+        RuleHistory: {
+            notifications: components["schemas"]["Notification"][];
+            /** @description Absent on the last page. */
+            next_page_token?: string | null;
+        };
+        /** @description The caller's rules. */
+        RuleList: {
+            rules: components["schemas"]["Rule"][];
         };
         /** @description One run with all that is current about it. */
         Run: {
@@ -4098,6 +4307,53 @@ export interface components {
             };
         };
         /**
+         * @description A rule to make, or what one becomes.
+         * @example {
+         *       "desktop": true,
+         *       "email": "ada@example.org",
+         *       "experiment_id": "0",
+         *       "on": [
+         *         "metric.not_finite"
+         *       ]
+         *     }
+         */
+        SubmitRule: {
+            /**
+             * @description What to tell of: `job.finished`, `job.failed`, `job.revoked`, `job.lost`;
+             *     `run.finished`, `run.failed`, `run.killed`; or one of `metric.not_finite`,
+             *     `metric.above`, `metric.below`.
+             */
+            on: string[];
+            /** @description Only jobs of this queue. */
+            queue?: string | null;
+            /**
+             * @description Only jobs of this task, runs of this name, metrics of this key; a `*` stands for
+             *     anything.
+             */
+            name?: string | null;
+            /** @description Only what is in this experiment. */
+            experiment_id?: string | null;
+            /** @description Only this job or run, which has not ended. */
+            subject_id?: string | null;
+            /**
+             * Format: double
+             * @description What a value rises above or falls below.
+             */
+            threshold?: number | null;
+            /** @description Tell in the window; so when absent. */
+            desktop?: boolean | null;
+            /** @description Tell by a request to this address; for superusers. */
+            webhook?: string | null;
+            /** @description Signs what the webhook is told; absent it stays, empty it goes. */
+            secret?: string | null;
+            /** @description Tell by mail to this address; for others than superusers their own. */
+            email?: string | null;
+            /** @description Tell once, and be off then. */
+            once?: boolean;
+            /** @description It tells; so when absent. */
+            enabled?: boolean | null;
+        };
+        /**
          * @description A schedule to make.
          * @example {
          *       "catch_up": "once",
@@ -4469,6 +4725,11 @@ export interface components {
         TrashRef: {
             kind: components["schemas"]["TrashKind"];
             id: string;
+        };
+        /** @description How much the caller has not seen. */
+        Unread: {
+            /** Format: int64 */
+            unread: number;
         };
         /**
          * @description What to change of an item; absent fields stay.
@@ -7141,6 +7402,74 @@ export interface operations {
             507: components["responses"]["StorageFull"];
         };
     };
+    list_notifications: {
+        parameters: {
+            query?: {
+                /** @description Only what was not seen yet. */
+                unread?: boolean;
+                /** @description On a page, 50 when absent. */
+                max_results?: number;
+                /** @description Where the page starts. */
+                page_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    read_notifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadNotifications"];
+            };
+        };
+        responses: {
+            /** @description How much is left. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unread"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
     openapi: {
         parameters: {
             query?: never;
@@ -8061,6 +8390,229 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    list_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleList"];
+                };
+            };
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubmitRule"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    get_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it stands. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    replace_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubmitRule"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rule"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    delete_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Removed. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+            507: components["responses"]["StorageFull"];
+        };
+    };
+    rule_history: {
+        parameters: {
+            query?: {
+                /** @description On a page, 50 when absent. */
+                max_results?: number;
+                /** @description Where the page starts. */
+                page_token?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleHistory"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Failed"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    test_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rule's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What became of it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notification"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Failed"];
             503: components["responses"]["Unavailable"];

@@ -9,12 +9,15 @@ export interface Toast {
   /** What *Copy details* copies; only errors have it. */
   details?: string
   undo?: () => void | Promise<void>
+  /** Opens what it is about. */
+  open?: () => void
   expiresAt: number
   lifeMs: number
 }
 
 const UNDO_MS = 10_000
 const INFO_MS = 4_000
+const NEWS_MS = 10_000
 const ERROR_MS = 12_000
 
 const list = reactive<Toast[]>([])
@@ -61,6 +64,24 @@ export function resume(id: number): void {
 
 export function toastDone(title: string, detail?: string): void {
   show({ kind: 'success', title, lifeMs: INFO_MS, ...(detail ? { detail } : {}) })
+}
+
+/** Something that happened by itself; `open` goes to it. */
+export function toastNews(title: string, detail: string, open?: () => void): void {
+  const id = show({
+    kind: 'info',
+    title,
+    detail,
+    lifeMs: NEWS_MS,
+    ...(open
+      ? {
+          open: () => {
+            dismiss(id)
+            open()
+          },
+        }
+      : {}),
+  })
 }
 
 export function toastUndo(title: string, undo: () => Promise<void>): void {

@@ -75,3 +75,26 @@ export async function openExternal(url: string): Promise<void> {
   if (invoke) await invoke('open_external', { url })
   else window.open(url, '_blank', 'noopener')
 }
+
+/** Whether the browser has yet to be asked if it may tell on the desktop; the app may. */
+export function mayAskToNotify(): boolean {
+  return !isDesktop() && 'Notification' in window && Notification.permission === 'default'
+}
+
+/** Asks the person whether the browser may tell on the desktop; for a click. */
+export async function askToNotify(): Promise<void> {
+  if (mayAskToNotify()) await Notification.requestPermission()
+}
+
+/** Tells on the desktop. The same tag is told once, whatever windows are open. */
+export async function notifyDesktop(title: string, body: string, tag: string): Promise<void> {
+  const invoke = await shell()
+  // Where the desktop shows none, the window's own list has it.
+  if (invoke) return invoke<void>('notify', { title, body }).catch(() => undefined)
+  if (!('Notification' in window) || Notification.permission !== 'granted') return
+  const shown = new Notification(title, { body, tag })
+  shown.addEventListener('click', () => {
+    window.focus()
+    shown.close()
+  })
+}

@@ -1,5 +1,6 @@
 import {
   Activity,
+  Bell,
   BookOpen,
   Box,
   Braces,
@@ -131,6 +132,7 @@ export function usePalette(open: Ref<boolean>) {
     page('Items', NotebookPen, '/items', 'g i'),
     page('Trash', Trash2, '/trash', 'g t'),
     page('Settings', Settings, '/settings', 'g s'),
+    command('Rules: what to be told of', Bell, go('/settings/rules')),
     command('New experiment', Plus, go({ name: 'experiments', query: { new: '1' } })),
     command('New registered model', Plus, go({ name: 'models', query: { new: '1' } })),
     command('Deleted experiments', Trash2, go({ name: 'experiments', query: { view: 'deleted' } })),

@@ -2,10 +2,12 @@
 
 mod jobs;
 mod projects;
+mod rules;
 mod schedules;
 
 pub(crate) use jobs::*;
 pub(crate) use projects::*;
+pub(crate) use rules::*;
 pub(crate) use schedules::*;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Ml(Ml),
     /// Queue jobs by themselves, by the clock.
     Schedules(Schedules),
+    /// Be told of what happens to jobs, runs and metrics.
+    Rules(Rules),
     /// Back up, restore, check and read the database.
     Db(Db),
     /// Show the server's log.

@@ -12,6 +12,7 @@ pub(crate) mod mail;
 pub(crate) mod ml;
 pub(crate) mod notebook;
 pub(crate) mod projects;
+pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod schedules;
 pub(crate) mod serve;

@@ -63,6 +63,7 @@ fn dispatch(cli: Cli, output: &Output) -> Done {
             Command::Console(args) => commands::console::run(&globals, args, output).await,
             Command::Ml(args) => commands::ml::run(&globals, args, output).await,
             Command::Schedules(args) => commands::schedules::run(&globals, args, output).await,
+            Command::Rules(args) => commands::rules::run(&globals, args, output).await,
             Command::Db(args) => commands::db::run(&globals, args, output).await,
             Command::Logs(args) => commands::logs::run(&globals, &args, output).await,
             Command::Tokens(args) => commands::tokens::run(&globals, args, output).await,

@@ -52,6 +52,8 @@ pub enum EventKind {
     Schedule(String),
     /// A project changed, offers something else, or is gone.
     Project(i64),
+    /// A user was told of something, or their rules changed; the user's row.
+    Notification(i64),
 }
 
 /// A committed change.

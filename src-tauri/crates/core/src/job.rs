@@ -2,6 +2,7 @@
 //! names that Celery's users know.
 
 use crate::error::{Error, Result};
+use crate::rule::matches;
 
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -117,17 +118,7 @@ impl JobRoute {
 
     /// Whether it is about a task.
     pub fn is_of(&self, name: &str) -> bool {
-        let mut parts = self.task.split('*');
-        let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
-            return false;
-        };
-        let parts: Vec<&str> = parts.collect();
-        let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-        for part in middle {
-            let Some(at) = rest.find(part) else { return false };
-            rest = &rest[at + part.len()..];
-        }
-        rest.ends_with(last)
+        matches(&self.task, name)
     }
 }
 

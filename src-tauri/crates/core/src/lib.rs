@@ -10,6 +10,7 @@ pub mod error;
 pub mod evaluation;
 pub mod event;
 pub mod failpoint;
+pub mod happening;
 pub mod id;
 pub mod job;
 pub mod job_filter;
@@ -19,6 +20,7 @@ pub mod machine;
 pub mod name;
 pub mod permission;
 pub mod role;
+pub mod rule;
 pub mod run_name;
 pub mod schedule;
 pub mod scorer;
@@ -33,12 +35,14 @@ pub use error::{Error, ErrorCode, Result};
 pub use evaluation::{
     EvaluationDataset, EvaluationRecord, NewEvaluationRecord, RecordSource, RecordSourceKind,
 };
+pub use happening::{Happening, Notification, Words};
 pub use id::*;
 pub use job::{
     Attempt, AttemptEnd, Job, JobEvent, JobOptions, JobRoute, JobState, NewJob, Outcome, Queue,
     RetryPolicy, Verdict, Work,
 };
 pub use permission::{Grant, Permission, Resource};
+pub use rule::{NewRule, Occasion, Rule, Tell, Watch};
 pub use schedule::{CatchUp, Fire, FireOutcome, NewSchedule, Schedule, Timing};
 pub use scorer::{OnlineScoringConfig, ScorerVersion};
 pub use trace::{

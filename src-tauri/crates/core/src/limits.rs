@@ -95,3 +95,5 @@ pub const MODEL_DIMENSION: usize = 500;
 pub const MAX_TRACE_LINKS: usize = 100;
 /// An assessment's name.
 pub const ASSESSMENT_NAME: usize = 250;
+/// A queue, name, key or id that a rule is about.
+pub const RULE_TEXT: usize = 250;

@@ -10,6 +10,7 @@ mod assessment;
 mod credential;
 mod database;
 mod dataset;
+mod delivery;
 mod evaluation;
 mod experiment;
 mod find;
@@ -29,6 +30,7 @@ mod platform;
 mod project;
 mod registry;
 mod role;
+mod rule;
 mod run;
 mod run_log;
 mod schedule;
@@ -53,13 +55,14 @@ pub use artifacts::{
 };
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
-    Change, Changes, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview, Item,
-    ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
-    MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep, Tallied,
-    TalliedEvent, TaskLimit, TextHit, Topic, TrashItem, TrashKind,
+    Change, Changes, Channel, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview,
+    Item, ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint,
+    MetricSummary, MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep,
+    Tallied, TalliedEvent, TaskLimit, TextHit, ToldRow, Topic, TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
+pub use delivery::{Delivery, OwedDeliveries};
 pub use evaluation::{EvaluationDatasetSearch, NewEvaluationDataset, UpsertCounts};
 pub use experiment::{ExperimentSearch, NewExperiment};
 pub use find::{Found, TextSearch};
@@ -87,7 +90,7 @@ pub use trace::{NewTrace, TraceEnd, TraceSelection};
 pub use trace_search::{TraceMetricSearch, TraceSearch};
 pub use trash::{Emptied, InTrash, TrashChoice, TrashPage};
 pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
-pub use webhook::{Delivery, NewWebhook, OwedDeliveries, WebhookUpdate};
+pub use webhook::{NewWebhook, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, User};
@@ -226,9 +229,9 @@ impl Engine {
         self.inner.store.subscribe()
     }
 
-    /// Waits until the registry changed since the last call; for one listener.
-    pub async fn registry_changed(&self) {
-        self.inner.store.registry_changed().await;
+    /// Waits until something may be owed that was not at the last call; for one listener.
+    pub async fn something_owed(&self) {
+        self.inner.store.something_owed().await;
     }
 
     /// Tells listeners that files of a run came or went.

@@ -16,6 +16,9 @@ impl Engine {
             Topic::Jobs | Topic::Schedules | Topic::Projects if !actor.is_superuser => {
                 Err(Error::denied("The user doesn't have enough privileges."))
             }
+            Topic::Notifications(user) if *user != actor.user_id => {
+                Err(Error::denied("What somebody is told is told to nobody else."))
+            }
             Topic::JobLog(id) => self.job(actor, id).await.map(drop),
             _ => Ok(()),
         }

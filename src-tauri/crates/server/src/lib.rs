@@ -28,6 +28,7 @@ mod serve;
 mod stack;
 pub mod state;
 mod tls;
+mod told;
 mod ui;
 mod webhooks;
 

@@ -56,6 +56,13 @@ pub struct ServerOptions {
     pub refuse_commands: bool,
 }
 
+impl ServerOptions {
+    /// What links that are sent begin with.
+    pub(crate) fn public_url(&self) -> &str {
+        self.mail.public_url.as_ref().unwrap_or(&self.url).trim_end_matches('/')
+    }
+}
+
 /// What every handler can reach; cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
@@ -129,7 +136,10 @@ impl AppState {
             job_events: crate::api::monitor::JobEvents::since(engine.cursor()),
             artifact_size: crate::api::server::ArtifactSize::default(),
             room: crate::stack::Room::default(),
-            webhooks: Arc::new(Sender::new(options.webhooks.clone())),
+            webhooks: Arc::new(Sender::new(
+                options.webhooks.clone(),
+                options.public_url().to_owned(),
+            )),
             owner: RwLock::new(None),
         };
         Self { engine, options: Arc::new(options), shared: Arc::new(shared) }

@@ -252,8 +252,8 @@ impl View<'_> {
         let experiment = |id| access.level(Resource::Experiment, id) >= need;
         let model = |id| access.level(Resource::RegisteredModel, id) >= need;
         match kind {
-            // The use cases of accounts, jobs and schedules ask for themselves.
-            Kind::User | Kind::Job | Kind::Schedule => Ok(true),
+            // The use cases of accounts, jobs, schedules and rules ask for themselves.
+            Kind::User | Kind::Job | Kind::Schedule | Kind::Rule | Kind::Notification => Ok(true),
             Kind::Webhook | Kind::Project | Kind::Sweep => Ok(false),
             Kind::Experiment => Ok(experiment(row)),
             Kind::RegisteredModel => Ok(model(row)),

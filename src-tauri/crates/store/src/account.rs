@@ -522,6 +522,8 @@ impl WriteTx<'_> {
     pub fn delete_user(&mut self, actor: &Actor, user: i64) -> StoreResult<()> {
         self.record(actor, Kind::User, user, None, Op::Erase)?;
         self.connection.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([user])?;
+        // Their rules went with them.
+        self.rules.change();
         Ok(())
     }
 

@@ -28,6 +28,10 @@ pub(crate) enum Kind {
     Schedule = 21,
     Project = 22,
     Sweep = 23,
+    /// A rule; the entity is its user, the field its id.
+    Rule = 24,
+    /// What a user was told; the entity is the user, the field its number.
+    Notification = 25,
 }
 
 /// What was done.
@@ -66,6 +70,8 @@ pub enum Topic {
     Schedules,
     /// The projects: changed, offering something else, gone.
     Projects,
+    /// The rules of a user, and what they told; the user's row.
+    Notifications(i64),
 }
 
 /// One change of what is watched.
@@ -99,6 +105,10 @@ pub enum Change {
     Schedule(String),
     /// A project changed, offers something else, or is gone.
     Project(i64),
+    /// A rule changed, or is gone.
+    Rule(String),
+    /// A user was told of something, or saw it; its number.
+    Notification(String),
 }
 
 /// What is new after a cursor.
@@ -223,6 +233,18 @@ impl View<'_> {
                 "SELECT DISTINCT entity FROM change WHERE seq > ?1 AND kind = 22",
                 params![after],
                 |row| Ok(Some(Change::Project(row.get(0)?))),
+            ),
+            Topic::Notifications(user) => self.collect(
+                "SELECT DISTINCT kind = 25, field FROM change
+                 WHERE seq > ?1 AND kind IN (24, 25) AND entity = ?2",
+                params![after, user],
+                |row| {
+                    let name = row.get(1)?;
+                    Ok(Some(match row.get(0)? {
+                        true => Change::Notification(name),
+                        false => Change::Rule(name),
+                    }))
+                },
             ),
         }
     }

@@ -4,8 +4,11 @@ use crate::error::StoreResult;
 use crate::job::JobRow;
 use crate::job_write::{Lane, rank};
 use crate::tx::WriteTx;
-use branchline_core::{Actor, AttemptEnd, JobState, Outcome, Verdict};
+use branchline_core::{Actor, AttemptEnd, JobState, Occasion, Outcome, Verdict};
 use rusqlite::params;
+
+/// What went wrong, in one word, where an attempt's worker went away.
+const LOST: &str = "WorkerLostError";
 
 /// Why a job ended as it did: one word, one line, and the whole.
 pub(crate) type Why<'a> = (&'a str, &'a str, Option<&'a str>);
@@ -29,7 +32,7 @@ impl WriteTx<'_> {
                 (None, (exception, message, traceback.as_deref()))
             }
             Outcome::Revoked(reason) => (None, ("Revoked", reason, None)),
-            Outcome::Lost(reason) => (None, ("WorkerLostError", reason, None)),
+            Outcome::Lost(reason) => (None, (LOST, reason, None)),
             Outcome::PutBack(reason) => (None, ("PutBack", reason, None)),
         };
         match verdict {
@@ -40,7 +43,13 @@ impl WriteTx<'_> {
             }
             Verdict::Requeued => {
                 self.queue_again(job, JobState::Pending, self.now(), 0, why)?;
-                self.job_became(actor, job.row, &job.job.task_id, JobState::Pending)
+                self.job_became(actor, job.row, &job.job.task_id, JobState::Pending)?;
+                match &end.outcome {
+                    Outcome::Lost(reason) => {
+                        self.job_happened(actor, &job.job, &[Occasion::JobLost], Some(reason))
+                    }
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -209,6 +218,13 @@ impl WriteTx<'_> {
                 empty_is_none(message),
                 traceback,
             ])?;
-        self.job_became(actor, job.row, &job.job.task_id, state)
+        self.job_became(actor, job.row, &job.job.task_id, state)?;
+        let lost = (exception == LOST).then_some(Occasion::JobLost);
+        let occasions: Vec<Occasion> = lost.into_iter().chain(Occasion::of_job(state)).collect();
+        let message = (!exception.is_empty()).then(|| match state {
+            JobState::Revoked => message.to_owned(),
+            _ => format!("{exception}: {message}"),
+        });
+        self.job_happened(actor, &job.job, &occasions, message.as_deref())
     }
 }

@@ -13,6 +13,7 @@ mod assessment;
 mod change;
 mod connection;
 mod dataset;
+mod delivery;
 mod erase;
 mod error;
 mod evaluation;
@@ -34,6 +35,7 @@ mod logged_model;
 mod metric;
 mod migrate;
 mod names;
+mod notification;
 mod outbox;
 mod platform;
 mod project;
@@ -41,6 +43,8 @@ mod query;
 mod readers;
 mod registry;
 mod role;
+mod rule;
+mod rule_watch;
 mod run;
 mod run_load;
 mod run_search;
@@ -69,6 +73,7 @@ pub use admin::{MigrationStatus, QueryResult, StoreStats};
 pub use artifact_file::ArtifactFileRow;
 pub use change::{Change, Changes, Topic};
 pub use dataset::DatasetUse;
+pub use delivery::{Channel, DeliveryRow, ToldRow};
 pub use error::{StoreError, StoreResult};
 pub use evaluation::{EvaluationDatasetRow, NewEvaluationDatasetRow, RecordsChanged};
 pub use evaluation_record::EvaluationRecordRow;
@@ -88,6 +93,7 @@ pub use outbox::{Mail, MailKind, MailState, NewMail};
 pub use project::Project;
 pub use query::SearchPage;
 pub use registry::{NewVersionRow, PROMPT_TAG, RegisteredModelRow, VersionRow};
+pub use rule::RuleRow;
 pub use run::RunRow;
 pub use run_search::RunQuery;
 pub use run_write::NewRunRow;
@@ -103,7 +109,7 @@ pub use trace_search::{TraceCounts, TraceQuery};
 pub use trace_write::{TraceChange, TraceFields, TraceProgress};
 pub use trash::{TrashItem, TrashKind};
 pub use tx::{View, WriteTx};
-pub use webhook::{DeliveryRow, WebhookFields, WebhookRow};
+pub use webhook::{WebhookFields, WebhookRow};
 
 use branchline_core::event::{Cursor, Event};
 use branchline_core::{Clock, Error, Result};
@@ -161,7 +167,7 @@ struct Inner {
     readers: Arc<readers::Readers>,
     syncer: syncer::Syncer,
     events: broadcast::Sender<Event>,
-    registry: Arc<Notify>,
+    owed: Arc<Notify>,
     last_seq: Arc<std::sync::atomic::AtomicI64>,
 }
 
@@ -193,7 +199,7 @@ impl Store {
         writer::seed(&connection, clock.now_ms(), seed)?;
         let last_seq = Arc::new(change::last_seq(&connection)?.into());
         let (events, _) = broadcast::channel(4096);
-        let registry = Arc::new(Notify::new());
+        let owed = Arc::new(Notify::new());
         let syncer = syncer::Syncer::start(path, durability)?;
         let writer = writer::Writer::start(
             connection,
@@ -201,7 +207,7 @@ impl Store {
                 durability,
                 clock,
                 events: events.clone(),
-                registry: Arc::clone(&registry),
+                owed: Arc::clone(&owed),
                 last_seq: Arc::clone(&last_seq),
                 dirty: syncer.handle(),
             },
@@ -216,7 +222,7 @@ impl Store {
                 readers,
                 syncer,
                 events,
-                registry,
+                owed,
                 last_seq,
             }),
         })
@@ -237,10 +243,10 @@ impl Store {
         self.inner.events.subscribe()
     }
 
-    /// Waits until the registry changed since the last call; for one listener. One that took
-    /// every event instead would be woken for each metric.
-    pub async fn registry_changed(&self) {
-        self.inner.registry.notified().await;
+    /// Waits until something may be owed to a webhook or by a rule that was not at the last
+    /// call; for one listener. One that took every event instead would be woken for each metric.
+    pub async fn something_owed(&self) {
+        self.inner.owed.notified().await;
     }
 
     /// Tells listeners of a change that is not in the database (an artifact).

@@ -111,12 +111,15 @@ impl Latest {
     }
 }
 
-/// A point as it is stored.
-struct Point {
-    step: i64,
+/// A point as it is stored, and as it was logged.
+pub(crate) struct Point {
+    pub(crate) step: i64,
     timestamp: i64,
     is_nan: bool,
     value: f64,
+    pub(crate) logged: f64,
+    /// It was not there before.
+    pub(crate) is_new: bool,
 }
 
 impl Point {
@@ -125,7 +128,14 @@ impl Point {
     fn of(metric: &Metric) -> Self {
         let is_nan = metric.value.is_nan();
         let value = if is_nan { 0.0 } else { metric.value.clamp(f64::MIN, f64::MAX) + 0.0 };
-        Self { step: metric.step, timestamp: metric.timestamp, is_nan, value }
+        Self {
+            step: metric.step,
+            timestamp: metric.timestamp,
+            is_nan,
+            value,
+            logged: metric.value,
+            is_new: false,
+        }
     }
 }
 
@@ -148,9 +158,10 @@ impl WriteTx<'_> {
         for of_key in sorted.chunk_by(|a, b| a.key == b.key) {
             let Some(first) = of_key.first() else { continue };
             let key = self.names.intern(self.connection, &first.key)?;
-            let points: Vec<Point> = of_key.iter().map(|metric| Point::of(metric)).collect();
-            if let Some(range) = self.add_points(run, key, &points)? {
+            let mut points: Vec<Point> = of_key.iter().map(|metric| Point::of(metric)).collect();
+            if let Some(range) = self.add_points(run, key, &mut points)? {
                 seq = Some(self.record_metric(actor, run.row, key, range)?);
+                self.judge_points(actor, id, run, (key, &first.key), &points)?;
             }
         }
         if let Some(seq) = seq {
@@ -160,12 +171,12 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    /// Answers the range of steps in which points are new.
+    /// Marks the points that are new, and answers the range of steps that they are in.
     fn add_points(
         &self,
         run: &RunRow,
         key: i64,
-        points: &[Point],
+        points: &mut [Point],
     ) -> StoreResult<Option<StepRange>> {
         let Some(first) = points.first() else { return Ok(None) };
         let mut latest = self.latest_row(run.row, key)?.unwrap_or_else(|| Latest::first(first));
@@ -183,7 +194,8 @@ impl WriteTx<'_> {
                 point.is_nan,
                 point.value
             ])?;
-            if new > 0 {
+            point.is_new = new > 0;
+            if point.is_new {
                 latest.add(point);
                 range.from = range.from.min(point.step);
                 range.to = range.to.max(point.step);

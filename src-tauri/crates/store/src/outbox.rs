@@ -14,10 +14,12 @@ pub enum MailKind {
     Recovery,
     /// To see whether mail arrives.
     Test,
+    /// As a rule asks.
+    Notification,
 }
 
 impl MailKind {
-    const ALL: [Self; 3] = [Self::NewAccount, Self::Recovery, Self::Test];
+    const ALL: [Self; 4] = [Self::NewAccount, Self::Recovery, Self::Test, Self::Notification];
 
     /// The name in the database and on the wire.
     pub fn as_str(self) -> &'static str {
@@ -25,6 +27,7 @@ impl MailKind {
             Self::NewAccount => "new_account",
             Self::Recovery => "recovery",
             Self::Test => "test",
+            Self::Notification => "notification",
         }
     }
 }

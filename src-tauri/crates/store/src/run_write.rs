@@ -7,7 +7,7 @@ use crate::run::RunRow;
 use crate::tx::WriteTx;
 use branchline_core::event::EventKind;
 use branchline_core::{
-    Actor, DatasetInput, Error, ModelId, ModelOutput, Param, RunId, RunStatus, Tag,
+    Actor, DatasetInput, Error, ModelId, ModelOutput, Occasion, Param, RunId, RunStatus, Tag,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -100,6 +100,7 @@ impl WriteTx<'_> {
         end_time: Option<i64>,
         name: Option<&str>,
     ) -> StoreResult<()> {
+        let ended = status.map(|status| self.run_ends(run.row, status)).transpose()?.flatten();
         self.connection
             .prepare_cached(
                 "UPDATE run SET status = coalesce(?2, status), end_time = coalesce(?3, end_time),
@@ -112,7 +113,20 @@ impl WriteTx<'_> {
         if name.is_some() {
             self.run_changed(actor, id, run, Some("name"), Op::Set)?;
         }
-        Ok(())
+        match ended {
+            Some(occasion) => self.run_happened(actor, id, run, occasion),
+            None => Ok(()),
+        }
+    }
+
+    /// What it is an occasion of that a run comes to a status; nothing where it has that
+    /// already.
+    fn run_ends(&self, row: i64, status: RunStatus) -> StoreResult<Option<Occasion>> {
+        let before: i64 = self
+            .connection
+            .prepare_cached("SELECT status FROM run WHERE id = ?1")?
+            .query_row([row], |row| row.get(0))?;
+        Ok(Occasion::of_run(status).filter(|_| before != status.number()))
     }
 
     /// Moves a run to the trash, or back.

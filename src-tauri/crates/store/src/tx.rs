@@ -5,6 +5,7 @@ use crate::access::{self, Access};
 use crate::change::{Kind, Op};
 use crate::error::StoreResult;
 use crate::names::Names;
+use crate::rule_watch::Rules;
 use branchline_core::event::{Event, EventKind};
 use branchline_core::{Actor, Permission};
 use rusqlite::{Connection, params};
@@ -25,6 +26,7 @@ pub struct View<'c> {
 /// One request's part of a group commit. Reads see its own writes.
 pub struct WriteTx<'c> {
     view: View<'c>,
+    pub(crate) rules: &'c Rules,
     coalesce: &'c Coalesce,
     pending: &'c mut Pending,
     now: i64,
@@ -115,12 +117,13 @@ impl<'c> WriteTx<'c> {
     pub(crate) fn new(
         connection: &'c Connection,
         names: &'c Names,
+        rules: &'c Rules,
         coalesce: &'c Coalesce,
         pending: &'c mut Pending,
         now: i64,
     ) -> Self {
         let view = View { connection, names, veiled: false, seen_by: None };
-        Self { view, coalesce, pending, now }
+        Self { view, rules, coalesce, pending, now }
     }
 
     /// From now on this request finds only what the actor may see, so that no error that it

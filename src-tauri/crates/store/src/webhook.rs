@@ -1,11 +1,11 @@
-//! Webhooks, and the deliveries that are owed to them.
+//! Webhooks; what is owed to them is in `delivery.rs`.
 
 use crate::change::{Kind, Op};
 use crate::error::StoreResult;
 use crate::experiment::owner;
 use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::tx::{View, WriteTx};
-use branchline_core::{Actor, Error, Webhook, WebhookEvent, WebhookStatus, new_uuid};
+use branchline_core::{Actor, Error, Webhook, WebhookEvent, WebhookStatus};
 use rusqlite::{OptionalExtension, Row, params};
 
 /// A webhook to be made, or what it becomes.
@@ -35,34 +35,6 @@ pub struct WebhookRow {
     /// Sealed.
     pub secret: Option<Vec<u8>>,
 }
-
-/// A delivery that is owed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryRow {
-    /// The row.
-    pub row: i64,
-    /// A UUID, the same for all attempts.
-    pub delivery_id: String,
-    /// To whom.
-    pub webhook_id: String,
-    /// Where to.
-    pub url: String,
-    /// Sealed.
-    pub secret: Option<Vec<u8>>,
-    /// What happened.
-    pub event: WebhookEvent,
-    /// The event's JSON.
-    pub data: String,
-    /// How often it was tried.
-    pub attempts: i64,
-    /// When it happened, milliseconds UTC.
-    pub created_at: i64,
-}
-
-/// Deliveries that may be owed to one webhook; what comes then is not told to it.
-const MOST_OWED: i64 = 1000;
-/// Deliveries of one webhook that are due at a time, so that a slow one delays no other.
-const AT_A_TIME: i64 = 4;
 
 const COLUMNS: &str = "w.id, w.webhook_id, w.name, w.description, w.url, w.secret, w.status,
     w.created_at, w.updated_at";
@@ -145,50 +117,6 @@ impl View<'_> {
         let rows = statement.query_map([event.entity(), event.action()], |row| row.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
-
-    /// The deliveries that are due at `now`, the longest due first, a few of each webhook.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn due_deliveries(&self, now: i64, limit: usize) -> StoreResult<Vec<DeliveryRow>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT d.id, d.delivery_id, w.webhook_id, w.url, w.secret, d.entity, d.action, d.data,
-                    d.attempts, d.created_at
-             FROM (SELECT *, row_number() OVER (PARTITION BY webhook_id ORDER BY due_at, id) AS place
-                   FROM webhook_delivery WHERE due_at <= ?1) d
-             JOIN webhook w ON w.id = d.webhook_id
-             WHERE d.place <= ?2 ORDER BY d.due_at, d.id LIMIT ?3",
-        )?;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = statement.query([now, AT_A_TIME, limit])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (entity, action): (String, String) = (row.get(5)?, row.get(6)?);
-            found.push(DeliveryRow {
-                row: row.get(0)?,
-                delivery_id: row.get(1)?,
-                webhook_id: row.get(2)?,
-                url: row.get(3)?,
-                secret: row.get(4)?,
-                event: WebhookEvent::find(&entity, &action)?,
-                data: row.get(7)?,
-                attempts: row.get(8)?,
-                created_at: row.get(9)?,
-            });
-        }
-        Ok(found)
-    }
-
-    /// When the first delivery after `now` is due.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn next_delivery_after(&self, now: i64) -> StoreResult<Option<i64>> {
-        Ok(self
-            .connection
-            .prepare_cached("SELECT min(due_at) FROM webhook_delivery WHERE due_at > ?1")?
-            .query_row([now], |row| row.get(0))?)
-    }
 }
 
 impl WriteTx<'_> {
@@ -270,7 +198,7 @@ impl WriteTx<'_> {
         self.put_events(row, fields.events)?;
         if fields.status == WebhookStatus::Disabled {
             self.connection
-                .prepare_cached("DELETE FROM webhook_delivery WHERE webhook_id = ?1")?
+                .prepare_cached("DELETE FROM delivery WHERE webhook_id = ?1")?
                 .execute([row])?;
         }
         self.webhook_changed(actor, row, Op::Set)
@@ -286,65 +214,6 @@ impl WriteTx<'_> {
         self.connection
             .prepare_cached("DELETE FROM webhook WHERE id = ?1")?
             .execute([webhook.row])?;
-        Ok(())
-    }
-
-    /// Owes a webhook a delivery; answers whether there was room for it.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn owe_delivery(
-        &mut self,
-        webhook: i64,
-        event: WebhookEvent,
-        data: &str,
-    ) -> StoreResult<bool> {
-        let owed: i64 = self
-            .connection
-            .prepare_cached(
-                "SELECT count(*) FROM (SELECT 1 FROM webhook_delivery WHERE webhook_id = ?1 LIMIT ?2)",
-            )?
-            .query_row([webhook, MOST_OWED], |row| row.get(0))?;
-        if owed >= MOST_OWED {
-            return Ok(false);
-        }
-        self.connection
-            .prepare_cached(
-                "INSERT INTO webhook_delivery (delivery_id, webhook_id, entity, action, data,
-                     created_at, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
-            )?
-            .execute(params![
-                new_uuid(),
-                webhook,
-                event.entity(),
-                event.action(),
-                data,
-                self.now()
-            ])?;
-        Ok(true)
-    }
-
-    /// Strikes a delivery off, delivered or given up.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn strike_off_delivery(&mut self, row: i64) -> StoreResult<()> {
-        self.connection
-            .prepare_cached("DELETE FROM webhook_delivery WHERE id = ?1")?
-            .execute([row])?;
-        Ok(())
-    }
-
-    /// Notes that a delivery failed, and when it is tried again.
-    ///
-    /// # Errors
-    /// The database's.
-    pub fn postpone_delivery(&mut self, row: i64, due_at: i64) -> StoreResult<()> {
-        self.connection
-            .prepare_cached(
-                "UPDATE webhook_delivery SET attempts = attempts + 1, due_at = ?2 WHERE id = ?1",
-            )?
-            .execute([row, due_at])?;
         Ok(())
     }
 }

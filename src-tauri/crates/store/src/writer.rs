@@ -3,6 +3,7 @@
 
 use crate::error::{StoreError, StoreResult};
 use crate::names::Names;
+use crate::rule_watch::Rules;
 use crate::syncer::Dirty;
 use crate::tx::{Coalesce, Pending, WriteTx};
 use crate::{Class, Durability};
@@ -29,8 +30,8 @@ pub(crate) struct Context {
     pub(crate) durability: Durability,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: broadcast::Sender<Event>,
-    /// Rung when the registry changed.
-    pub(crate) registry: Arc<Notify>,
+    /// Rung when something may be owed to somebody.
+    pub(crate) owed: Arc<Notify>,
     pub(crate) last_seq: Arc<AtomicI64>,
     pub(crate) dirty: Dirty,
 }
@@ -148,9 +149,9 @@ pub(crate) fn seed(
 ) -> Result<()> {
     let run = || -> StoreResult<()> {
         let transaction = connection.unchecked_transaction()?;
-        let (names, coalesce, mut pending) =
-            (Names::default(), Coalesce::default(), Pending::default());
-        work(&mut WriteTx::new(&transaction, &names, &coalesce, &mut pending, now))?;
+        let (names, rules, coalesce) = (Names::default(), Rules::default(), Coalesce::default());
+        let mut pending = Pending::default();
+        work(&mut WriteTx::new(&transaction, &names, &rules, &coalesce, &mut pending, now))?;
         transaction.commit()?;
         Ok(())
     };
@@ -161,6 +162,7 @@ struct Loop {
     connection: Connection,
     context: Context,
     names: Names,
+    rules: Rules,
     coalesce: Coalesce,
     synchronous: &'static str,
     batches: u64,
@@ -172,6 +174,7 @@ impl Loop {
             connection,
             context,
             names: Names::default(),
+            rules: Rules::default(),
             coalesce: Coalesce::default(),
             synchronous: "NORMAL",
             batches: 0,
@@ -246,11 +249,13 @@ impl Loop {
     /// Runs one request; when nothing of it may be kept, nothing of it is remembered either.
     fn attempt(&self, request: &mut Request, pending: &mut Pending, now: i64) -> bool {
         let mark = pending.mark();
-        let mut tx = WriteTx::new(&self.connection, &self.names, &self.coalesce, pending, now);
+        let (names, rules, coalesce) = (&self.names, &self.rules, &self.coalesce);
+        let mut tx = WriteTx::new(&self.connection, names, rules, coalesce, pending, now);
         let keep = request.work.run(&mut tx);
         if !keep {
             pending.reset(mark);
             self.names.clear();
+            self.rules.rolled_back();
         }
         keep
     }
@@ -276,8 +281,8 @@ impl Loop {
         let (events, metrics) = pending.finish();
         self.coalesce.apply(metrics);
         for event in events {
-            if matches!(event.kind, EventKind::RegisteredModel(_)) {
-                self.context.registry.notify_one();
+            if matches!(event.kind, EventKind::RegisteredModel(_) | EventKind::Notification(_)) {
+                self.context.owed.notify_one();
             }
             // Nobody listening is fine.
             let _ = self.context.events.send(event);
@@ -286,6 +291,7 @@ impl Loop {
 
     fn forget(&mut self) {
         self.names.clear();
+        self.rules.forget();
         self.coalesce = Coalesce::default();
     }
 

@@ -193,9 +193,9 @@ async fn webhooks_are_found_by_index() {
     let connection = rusqlite::Connection::open(store.path()).unwrap();
     for (sql, index) in [
         ("SELECT webhook_id FROM webhook_event WHERE entity = 'a' AND action = 'b'", "by_event"),
-        ("SELECT * FROM webhook_delivery WHERE due_at <= 5", "webhook_delivery_by_due"),
-        ("SELECT min(due_at) FROM webhook_delivery WHERE due_at > 5", "webhook_delivery_by_due"),
-        ("SELECT 1 FROM webhook_delivery WHERE webhook_id = 1", "webhook_delivery_by_webhook"),
+        ("SELECT * FROM delivery WHERE due_at <= 5", "delivery_by_due"),
+        ("SELECT min(due_at) FROM delivery WHERE due_at > 5", "delivery_by_due"),
+        ("SELECT 1 FROM delivery WHERE webhook_id = 1", "delivery_by_webhook"),
         (
             "SELECT * FROM evaluation_record WHERE evaluation_dataset_id = 1 AND id > 5 ORDER BY id",
             "evaluation_record_by_dataset",

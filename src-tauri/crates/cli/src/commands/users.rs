@@ -82,16 +82,22 @@ pub(crate) async fn run(globals: &Globals, args: Users, output: &Output) -> Done
 
 /// The first line of stdin: a password on the command line would be seen by everybody.
 pub(crate) fn read_password() -> Result<String, Failure> {
+    read_secret("password")
+}
+
+/// The first line of stdin, which is `what`.
+pub(crate) fn read_secret(what: &str) -> Result<String, Failure> {
     let mut line = String::new();
     std::io::stdin()
         .lock()
         .read_line(&mut line)
-        .map_err(|cause| Failure::failed(format!("The password cannot be read: {cause}.")))?;
-    let password = line.trim_end_matches(['\r', '\n']).to_owned();
-    if password.is_empty() {
-        return Err(Failure::new(Exit::Usage, "Write the password on the first line of stdin."));
+        .map_err(|cause| Failure::failed(format!("The {what} cannot be read: {cause}.")))?;
+    let secret = line.trim_end_matches(['\r', '\n']).to_owned();
+    if secret.is_empty() {
+        let words = format!("Write the {what} on the first line of stdin.");
+        return Err(Failure::new(Exit::Usage, words));
     }
-    Ok(password)
+    Ok(secret)
 }
 
 fn listed(users: &[Account]) -> String {

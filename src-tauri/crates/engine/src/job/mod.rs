@@ -167,7 +167,7 @@ pub(crate) fn check(new: &NewJob) -> Result<()> {
 }
 
 /// A superuser may see every job, others those that they asked for.
-fn may_see(actor: &Actor, job: &Job) -> Result<()> {
+pub(crate) fn may_see(actor: &Actor, job: &Job) -> Result<()> {
     if actor.is_superuser || job.created_by == Some(actor.user_id) {
         return Ok(());
     }

@@ -1,6 +1,5 @@
-//! Webhooks: who is told of what happens in the registry, and what is owed to them.
+//! Webhooks: who is told of what happens in the registry.
 
-mod delivery;
 pub(crate) mod tell;
 
 use crate::experiment::{check_max_results, page};
@@ -10,8 +9,6 @@ use branchline_core::{
     Actor, Error, Page, Result, Webhook, WebhookEvent, WebhookStatus, limits, name, new_uuid,
 };
 use branchline_store::WebhookFields;
-
-pub use delivery::{Delivery, OwedDeliveries};
 
 /// A webhook to be made. Its address has been checked by the surface that took it.
 #[derive(Clone, Default)]
@@ -62,11 +59,6 @@ fn check_events(events: &[WebhookEvent]) -> Result<()> {
 }
 
 impl Engine {
-    fn seal(&self, webhook_id: &str, secret: Option<&str>) -> Result<Option<Vec<u8>>> {
-        let secret = secret.filter(|secret| !secret.is_empty());
-        secret.map(|secret| self.inner.vault.seal(secret, webhook_id)).transpose()
-    }
-
     /// Whether somebody may deal with webhooks at all; asked before an address is looked
     /// up for them.
     ///

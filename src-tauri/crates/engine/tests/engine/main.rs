@@ -6,6 +6,7 @@ mod find;
 mod live;
 mod metrics;
 mod registry;
+mod rules;
 mod runs;
 mod schedules;
 mod support;

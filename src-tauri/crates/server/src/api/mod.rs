@@ -24,6 +24,7 @@ mod preferences;
 mod projects;
 mod prometheus;
 mod queues;
+mod rules;
 mod runs;
 mod schedules;
 mod search;
@@ -74,6 +75,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(sweeps::routes())
         .merge(notebooks::routes())
         .merge(schedules::routes())
+        .merge(rules::routes())
         .merge(filter::routes())
         .merge(database::routes())
         .merge(logs::routes())

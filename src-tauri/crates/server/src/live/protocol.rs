@@ -73,6 +73,8 @@ pub(super) enum Changed {
     Schedules { schedule_ids: Vec<String> },
     /// These projects.
     Projects { project_ids: Vec<i64> },
+    /// These of what the listener was told, and of their rules.
+    Notifications { notification_ids: Vec<String>, rule_ids: Vec<String> },
 }
 
 /// A job and what it came to.

@@ -123,7 +123,7 @@ impl Session {
         topic: &str,
         after: Option<&str>,
     ) -> Result<Option<String>> {
-        let topic = parse_topic(topic)?;
+        let topic = parse_topic(topic, self.listener.actor.user_id)?;
         if id.len() > LONGEST_ID {
             return Err(Error::invalid(format!("An id has at most {LONGEST_ID} characters.")));
         }

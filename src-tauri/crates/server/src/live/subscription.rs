@@ -173,6 +173,17 @@ impl Subscription {
                     })
                     .collect(),
             }),
+            Topic::Notifications(_) => {
+                let (mut rule_ids, mut notification_ids) = (Vec::new(), Vec::new());
+                for change in changes {
+                    match change {
+                        Change::Rule(id) => rule_ids.push(id),
+                        Change::Notification(id) => notification_ids.push(id),
+                        _ => {}
+                    }
+                }
+                Told::Changed(Changed::Notifications { notification_ids, rule_ids })
+            }
             Topic::Jobs | Topic::JobLog(_) => {
                 Told::Jobs { jobs: changes.into_iter().filter_map(job_state).collect() }
             }
@@ -235,12 +246,13 @@ fn is_about(topic: &Topic, kind: &EventKind) -> bool {
         | (Topic::Schedules, EventKind::Schedule(_))
         | (Topic::Projects, EventKind::Project(_)) => true,
         (Topic::JobLog(id), EventKind::Job(job)) => id == job,
+        (Topic::Notifications(user), EventKind::Notification(of)) => user == of,
         _ => false,
     }
 }
 
-/// Reads a topic's name.
-pub(super) fn parse_topic(text: &str) -> Result<Topic> {
+/// Reads a topic's name; `user` is who listens.
+pub(super) fn parse_topic(text: &str, user: i64) -> Result<Topic> {
     let parts: Vec<&str> = text.split('/').collect();
     match parts.as_slice() {
         ["experiments"] => Ok(Topic::Experiments),
@@ -252,6 +264,7 @@ pub(super) fn parse_topic(text: &str) -> Result<Topic> {
         ["jobs"] => Ok(Topic::Jobs),
         ["schedules"] => Ok(Topic::Schedules),
         ["projects"] => Ok(Topic::Projects),
+        ["notifications"] => Ok(Topic::Notifications(user)),
         ["job", id, "log"] => Ok(Topic::JobLog((*id).to_owned())),
         _ => Err(Error::invalid(format!("There is no topic '{text}'."))),
     }
@@ -267,15 +280,17 @@ mod tests {
 
     #[test]
     fn topics_are_read_by_name() {
-        assert_eq!(parse_topic("experiment/7").unwrap(), Topic::Experiment(ExperimentId(7)));
-        assert_eq!(parse_topic("run/a/metrics").unwrap(), Topic::RunMetrics(RunId::new("a")));
-        assert_eq!(parse_topic("experiment/7/traces").unwrap(), Topic::Traces(ExperimentId(7)));
-        assert_eq!(parse_topic("jobs").unwrap(), Topic::Jobs);
-        assert_eq!(parse_topic("schedules").unwrap(), Topic::Schedules);
-        assert_eq!(parse_topic("projects").unwrap(), Topic::Projects);
-        assert_eq!(parse_topic("job/a/log").unwrap(), Topic::JobLog("a".into()));
+        let read = |text| parse_topic(text, 7);
+        assert_eq!(read("notifications").unwrap(), Topic::Notifications(7), "one's own");
+        assert_eq!(read("experiment/7").unwrap(), Topic::Experiment(ExperimentId(7)));
+        assert_eq!(read("run/a/metrics").unwrap(), Topic::RunMetrics(RunId::new("a")));
+        assert_eq!(read("experiment/7/traces").unwrap(), Topic::Traces(ExperimentId(7)));
+        assert_eq!(read("jobs").unwrap(), Topic::Jobs);
+        assert_eq!(read("schedules").unwrap(), Topic::Schedules);
+        assert_eq!(read("projects").unwrap(), Topic::Projects);
+        assert_eq!(read("job/a/log").unwrap(), Topic::JobLog("a".into()));
         for odd in ["", "run", "experiment/x", "run/a/points", "models/a"] {
-            assert!(parse_topic(odd).is_err(), "{odd} is no topic");
+            assert!(read(odd).is_err(), "{odd} is no topic");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is written, in plain words and in HTML that needs nothing from elsewhere.
 
+use branchline_core::Words;
 use branchline_engine::{MailKind, NewMail, RECOVERY_HOURS};
 
 /// A mail without its recipient.
@@ -44,6 +45,15 @@ impl Letter {
             subject: format!("{project} - Test email"),
             paragraphs: vec![format!("This is a test mail from {project} for {email}.")],
             link: None,
+        }
+    }
+
+    pub(super) fn told(project: &str, words: &Words, link: Option<String>) -> Self {
+        Self {
+            kind: MailKind::Notification,
+            subject: format!("{project} - {}", words.title),
+            paragraphs: vec![words.title.clone(), words.text.clone()],
+            link: link.map(|link| ("Open it", link)),
         }
     }
 

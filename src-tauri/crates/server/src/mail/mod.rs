@@ -5,8 +5,9 @@ mod letter;
 
 use crate::config::Secret;
 use crate::state::AppState;
-use branchline_core::{Error, ErrorCode, Result};
-use branchline_engine::{Mail, NewMail};
+use crate::told;
+use branchline_core::{Actor, Error, ErrorCode, Result};
+use branchline_engine::{Delivery, Mail, MailState, NewMail};
 use letter::Letter;
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
@@ -63,29 +64,26 @@ impl MailRules {
     }
 }
 
-fn public_url(state: &AppState) -> String {
-    let url = state.options.mail.public_url.as_ref().unwrap_or(&state.options.url);
-    url.trim_end_matches('/').to_owned()
-}
-
 /// Writes to the user with this e-mail, if there is one, a link that sets another password.
 /// What fails stands in the log and the outbox.
 pub(crate) async fn recovery(state: AppState, email: String) {
     let written = async {
         let Some((user, token)) = state.engine.recovery_token(&email).await? else {
-            return Ok(());
+            return Ok(None);
         };
         // After the #, it is in no request, and so in no log.
-        let link = format!("{}/#/reset-password?token={token}", public_url(&state));
+        let link = format!("{}/#/reset-password?token={token}", state.options.public_url());
         let project = &state.options.mail.from_name;
-        post(&state, Letter::recovery(project, &user.email, &link).addressed(&user.email)).await
+        let letter = Letter::recovery(project, &user.email, &link).addressed(&user.email);
+        post(&state, letter).await.map(Some)
     };
     note(written.await);
 }
 
 /// Tells somebody that they have an account.
 pub(crate) async fn new_account(state: AppState, email: String) {
-    let letter = Letter::new_account(&state.options.mail.from_name, &email, &public_url(&state));
+    let letter =
+        Letter::new_account(&state.options.mail.from_name, &email, state.options.public_url());
     note(post(&state, letter.addressed(&email)).await);
 }
 
@@ -98,8 +96,7 @@ pub(crate) async fn test(state: &AppState, email: &str) -> Result<()> {
         return Err(Error::invalid(format!("'{email}' is no e-mail address.")));
     }
     let letter = Letter::test(&state.options.mail.from_name, email).addressed(email);
-    post(state, letter).await?;
-    if state.options.mail.is_on() {
+    if post(state, letter).await? == Given::Taken {
         return Ok(());
     }
     Err(Error::new(
@@ -109,25 +106,66 @@ pub(crate) async fn test(state: &AppState, email: &str) -> Result<()> {
     .hint("Set mail.smtp_host and mail.from (SMTP_HOST and EMAILS_FROM_EMAIL)."))
 }
 
-fn note(written: Result<()>) {
+fn note<T>(written: Result<T>) {
     if let Err(error) = written {
         tracing::warn!("A mail was not sent: {error}");
     }
 }
 
-/// Keeps a mail, and gives it to the server where there is one.
-async fn post(state: &AppState, mail: NewMail) -> Result<()> {
+/// What became of a mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// The server took it.
+    Taken,
+    /// There is no server: it is in the outbox.
+    Kept,
+}
+
+/// Makes one attempt to mail what a rule tells; all attempts are one mail in the outbox.
+///
+/// # Errors
+/// The server's words.
+pub(crate) async fn deliver(state: &AppState, actor: &Actor, delivery: &Delivery) -> Result<Given> {
+    let sending = state.options.mail.is_on();
+    let mail = told(state, delivery)?;
+    let kept = match delivery.row {
+        0 => state.engine.keep_mail(mail, sending).await?,
+        row => state.engine.mail_of_delivery(actor, row, mail, sending).await?,
+    };
+    give(state, &kept).await
+}
+
+fn told(state: &AppState, delivery: &Delivery) -> Result<NewMail> {
+    let told = delivery
+        .told
+        .as_ref()
+        .ok_or_else(|| Error::invalid("A webhook of the registry is told by no mail."))?;
     let rules = &state.options.mail;
-    let kept = state.engine.keep_mail(mail, rules.is_on()).await?;
+    let link = told::link(told, state.options.public_url());
+    Ok(Letter::told(&rules.from_name, &told.words, link).addressed(&delivery.address))
+}
+
+/// Keeps a mail, and gives it to the server where there is one.
+async fn post(state: &AppState, mail: NewMail) -> Result<Given> {
+    let kept = state.engine.keep_mail(mail, state.options.mail.is_on()).await?;
+    give(state, &kept).await
+}
+
+/// Gives a mail to the server, where there is one.
+async fn give(state: &AppState, kept: &Mail) -> Result<Given> {
+    let rules = &state.options.mail;
+    if kept.state == MailState::Sent {
+        return Ok(Given::Taken);
+    }
     if !rules.is_on() {
-        return Ok(());
+        return Ok(Given::Kept);
     }
     let outcome = match password(state).await {
-        Ok(password) => send(rules, password, &kept).await,
+        Ok(password) => send(rules, password, kept).await,
         Err(error) => Err(error.to_string()),
     };
     state.engine.settle_mail(kept.id, outcome.as_ref().err().cloned()).await?;
-    outcome.map_err(|words| {
+    outcome.map(|()| Given::Taken).map_err(|words| {
         Error::new(
             ErrorCode::TemporarilyUnavailable,
             format!("The mail server did not take the mail: {words}"),
@@ -166,6 +204,8 @@ async fn send(rules: &MailRules, password: String, kept: &Mail) -> Result<(), St
         .from(Mailbox::new(Some(rules.from_name.clone()), from))
         .to(Mailbox::new(None, to))
         .subject(&kept.mail.subject)
+        // The same for all attempts, so that who gets two knows them for one.
+        .message_id(Some(format!("<{}.{}@branchline>", kept.id, kept.created_at)))
         .multipart(MultiPart::alternative_plain_html(
             kept.mail.text.clone(),
             kept.mail.html.clone(),

@@ -3,6 +3,7 @@
 
 use super::address::Target;
 use super::{WebhookRules, sign};
+use crate::told;
 use branchline_core::{Clock, Error, Result, SystemClock};
 use branchline_engine::Delivery;
 use bytes::Bytes;
@@ -37,12 +38,14 @@ pub(crate) struct Sent {
 /// Tells webhooks.
 pub(crate) struct Sender {
     rules: WebhookRules,
+    /// What links begin with.
+    base: String,
     tls: OnceLock<TlsConnector>,
 }
 
 impl Sender {
-    pub(crate) fn new(rules: WebhookRules) -> Self {
-        Self { rules, tls: OnceLock::new() }
+    pub(crate) fn new(rules: WebhookRules, base: String) -> Self {
+        Self { rules, base, tls: OnceLock::new() }
     }
 
     pub(super) fn rules(&self) -> &WebhookRules {
@@ -65,10 +68,11 @@ impl Sender {
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Result<Sent> {
-        let target = Target::read(&delivery.url, &self.rules)?;
+        let target = Target::read(&delivery.address, &self.rules)?;
         let addresses = target.resolve(&self.rules).await?;
         let stream = connect(&addresses).await?;
-        let request = request(&target, delivery)?;
+        let text = delivery.told.as_ref().map(|told| told::text(told, &self.base));
+        let request = request(&target, delivery, text.as_deref())?;
         if !target.secure {
             return exchange(stream, request).await;
         }
@@ -107,12 +111,15 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream> {
     Err(last)
 }
 
-fn request(target: &Target, delivery: &Delivery) -> Result<Request<Full<Bytes>>> {
+fn request(
+    target: &Target,
+    delivery: &Delivery,
+    text: Option<&str>,
+) -> Result<Request<Full<Bytes>>> {
     let unmade = |error: &dyn std::fmt::Display| {
         Error::internal(format!("The request to {} cannot be made: {error}", target.authority))
     };
-    let body = sign::body(delivery.event, delivery.created_at, &delivery.data)
-        .map_err(|error| unmade(&error))?;
+    let body = sign::body(delivery, text).map_err(|error| unmade(&error))?;
     // Of this attempt, so that a receiver that refuses old ones takes a late delivery.
     let timestamp = (SystemClock.now_ms() / 1000).to_string();
     let mut request = Request::post(&target.path)

@@ -1,8 +1,9 @@
-//! What is sent: MLflow's body, and the signature that shows whose it is.
+//! What is sent: MLflow's body, for a rule with its words, and the signature that shows whose
+//! it is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use branchline_core::WebhookEvent;
+use branchline_engine::Delivery;
 use chrono::{DateTime, SecondsFormat};
 use hmac::{Hmac, Mac};
 use serde::Serialize;
@@ -15,20 +16,20 @@ struct Body<'a> {
     action: &'a str,
     timestamp: String,
     data: &'a RawValue,
+    /// What chat programs show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
 }
 
-/// The body that tells of `event`.
-pub(super) fn body(
-    event: WebhookEvent,
-    happened_at: i64,
-    data: &str,
-) -> serde_json::Result<String> {
-    let at = DateTime::from_timestamp_millis(happened_at).unwrap_or_default();
+/// The body of a delivery; `text` is what a rule tells.
+pub(super) fn body(delivery: &Delivery, text: Option<&str>) -> serde_json::Result<String> {
+    let at = DateTime::from_timestamp_millis(delivery.created_at).unwrap_or_default();
     serde_json::to_string(&Body {
-        entity: event.entity(),
-        action: event.action(),
+        entity: &delivery.entity,
+        action: &delivery.action,
         timestamp: at.to_rfc3339_opts(SecondsFormat::Millis, false),
-        data: serde_json::from_str(data)?,
+        data: serde_json::from_str(&delivery.data)?,
+        text,
     })
 }
 
@@ -47,14 +48,28 @@ pub(super) fn signature(secret: &str, delivery_id: &str, timestamp: &str, body: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use branchline_engine::Channel;
 
     #[test]
-    fn a_body_looks_like_mlflows() {
-        let body = body(WebhookEvent::AliasDeleted, 1_700_000_000_123, r#"{"name":"m"}"#).unwrap();
-        assert_eq!(
-            body,
-            r#"{"entity":"model_version_alias","action":"deleted","timestamp":"2023-11-14T22:13:20.123+00:00","data":{"name":"m"}}"#
-        );
+    fn a_body_looks_like_mlflows_and_a_rules_has_a_text() {
+        let delivery = Delivery {
+            row: 1,
+            delivery_id: "id".to_owned(),
+            owner: "w".to_owned(),
+            channel: Channel::Webhook,
+            address: "https://example.org".to_owned(),
+            secret: None,
+            entity: "model_version_alias".to_owned(),
+            action: "deleted".to_owned(),
+            data: r#"{"name":"m"}"#.to_owned(),
+            told: None,
+            attempts: 0,
+            created_at: 1_700_000_000_123,
+        };
+        let mlflows = r#"{"entity":"model_version_alias","action":"deleted","timestamp":"2023-11-14T22:13:20.123+00:00","data":{"name":"m"}"#;
+        assert_eq!(body(&delivery, None).unwrap(), format!("{mlflows}}}"));
+        let told = body(&delivery, Some("loss is NaN")).unwrap();
+        assert_eq!(told, format!(r#"{mlflows},"text":"loss is NaN"}}"#));
     }
 
     #[test]

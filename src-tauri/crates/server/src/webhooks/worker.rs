@@ -1,11 +1,12 @@
-//! The worker: tells webhooks what is owed to them, a few at a time. A change that comes
+//! The worker: delivers what is owed to webhooks and by rules, a few at a time. A change that comes
 //! while it asks what is due is kept for its next wait, so that nothing is missed between
 //! the two; and whatever it was at when the process ended is due again.
 
 use super::send::{Sender, Sent};
+use crate::mail;
 use crate::state::AppState;
 use branchline_core::{Actor, ErrorCode, Result};
-use branchline_engine::Delivery;
+use branchline_engine::{Channel, Delivery};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,14 +23,19 @@ const RECOVER: Duration = Duration::from_secs(5);
 /// A wait for what nobody announced.
 const IDLE: Duration = Duration::from_secs(3600);
 
+/// What became of a delivery that was taken.
+const TOLD: &str = "told";
+/// What became of a mail that there is no server to give to: it is in the outbox.
+const KEPT: &str = "kept";
+
 /// Statuses after which trying again may help; MLflow's.
 const WORTH_ANOTHER_TRY: [u16; 5] = [429, 500, 502, 503, 504];
 
 /// What to do after an attempt.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    /// It is delivered.
-    Done,
+    /// It is delivered; as what.
+    Done(&'static str),
     /// Wait, then try again.
     Again(Duration),
     /// Trying again does not help, or was tried often enough.
@@ -41,7 +47,7 @@ pub(crate) async fn run(state: AppState) {
     let sender = Arc::clone(&state.webhooks);
     while !state.closing.is_cancelled() {
         if let Err(error) = work(&state, &sender).await {
-            tracing::error!("Webhooks are not told for a moment: {error}");
+            tracing::error!("What is owed is not delivered for a moment: {error}");
             tokio::time::sleep(RECOVER).await;
         }
     }
@@ -75,7 +81,7 @@ async fn work(state: &AppState, sender: &Arc<Sender>) -> Result<()> {
                 rows.remove(&row);
                 outcome?;
             }
-            () = state.engine.registry_changed() => {}
+            () = state.engine.something_owed() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -88,23 +94,31 @@ async fn deliver(
     delivery: Delivery,
 ) -> (i64, Result<()>) {
     let row = delivery.row;
-    let sent = sender.send(&delivery).await;
-    let next = next(&sent, delivery.attempts, sender.rules().max_retries, rand::random());
+    let (tried, retries) = (delivery.attempts, sender.rules().max_retries);
+    let next = match delivery.channel {
+        Channel::Webhook => next(&sender.send(&delivery).await, tried, retries, rand::random()),
+        Channel::Email => next_mail(
+            &mail::deliver(&state, &actor, &delivery).await,
+            tried,
+            retries,
+            rand::random(),
+        ),
+    };
     let outcome = match next {
-        Next::Done => state.engine.finish_delivery(&actor, row).await,
+        Next::Done(became) => state.engine.finish_delivery(&actor, row, became.to_owned()).await,
         Next::Again(wait) => {
-            tracing::debug!(webhook = %delivery.webhook_id, ?wait, "a webhook is told again later");
+            tracing::debug!(owner = %delivery.owner, ?wait, "something owed is delivered later");
             state.engine.postpone_delivery(&actor, row, wait).await
         }
         Next::GiveUp(why) => {
             tracing::warn!(
-                webhook = %delivery.webhook_id,
+                owner = %delivery.owner,
                 delivery = %delivery.delivery_id,
-                event = %delivery.event,
+                event = %format_args!("{}.{}", delivery.entity, delivery.action),
                 attempts = delivery.attempts + 1,
-                "A webhook could not be told: {why}"
+                "Something owed could not be delivered: {why}"
             );
-            state.engine.finish_delivery(&actor, row).await
+            state.engine.finish_delivery(&actor, row, why).await
         }
     };
     (row, outcome)
@@ -113,9 +127,9 @@ async fn deliver(
 /// What an attempt comes to. `jitter` is from 0 to 1.
 fn next(sent: &Result<Sent>, tried: i64, max_retries: usize, jitter: f64) -> Next {
     let (why, asked) = match sent {
-        Ok(sent) if sent.status < 400 => return Next::Done,
+        Ok(sent) if sent.status < 400 => return Next::Done(TOLD),
         Ok(sent) => {
-            let why = format!("it answered {}.", sent.status);
+            let why = format!("It answered {}.", sent.status);
             if !WORTH_ANOTHER_TRY.contains(&sent.status) {
                 return Next::GiveUp(why);
             }
@@ -127,6 +141,28 @@ fn next(sent: &Result<Sent>, tried: i64, max_retries: usize, jitter: f64) -> Nex
         }
         Err(error) => (error.message.clone(), None),
     };
+    again(why, asked, tried, max_retries, jitter)
+}
+
+/// What an attempt to give a mail to the server comes to.
+fn next_mail(given: &Result<mail::Given>, tried: i64, max_retries: usize, jitter: f64) -> Next {
+    match given {
+        Ok(mail::Given::Taken) => Next::Done(TOLD),
+        Ok(mail::Given::Kept) => Next::Done(KEPT),
+        Err(error) if error.code == ErrorCode::InvalidParameterValue => {
+            Next::GiveUp(error.message.clone())
+        }
+        Err(error) => again(error.message.clone(), None, tried, max_retries, jitter),
+    }
+}
+
+fn again(
+    why: String,
+    asked: Option<Duration>,
+    tried: i64,
+    max_retries: usize,
+    jitter: f64,
+) -> Next {
     let tried = usize::try_from(tried).unwrap_or(usize::MAX);
     if tried >= max_retries {
         return Next::GiveUp(why);
@@ -163,7 +199,7 @@ mod tests {
     #[test]
     fn only_what_may_help_is_tried_again() {
         for fine in [200, 204, 302] {
-            assert_eq!(next(&answered(fine, None), 0, 3, 0.0), Next::Done);
+            assert_eq!(next(&answered(fine, None), 0, 3, 0.0), Next::Done(TOLD));
         }
         for wrong in [400, 401, 404, 410, 501] {
             assert!(matches!(next(&answered(wrong, None), 0, 3, 0.0), Next::GiveUp(_)), "{wrong}");

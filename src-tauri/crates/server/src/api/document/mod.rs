@@ -82,7 +82,7 @@ fn info() -> Info {
 }
 
 /// In the order in which to show them.
-const TAGS: [(&str, &str); 22] = [
+const TAGS: [(&str, &str); 23] = [
     ("login", "Signing in as the stack's clients do, and recovering a password."),
     ("session", "Signing in as the window does."),
     ("account", "The caller: profile, password, sessions, tokens, preferences."),
@@ -100,6 +100,7 @@ const TAGS: [(&str, &str); 22] = [
     ("jobs", "Jobs, queues, rates and time limits."),
     ("projects", "Folders with code: what they offer to run, sweeps, notebooks."),
     ("schedules", "Jobs that are queued by themselves, by the clock."),
+    ("rules", "What the caller wants to be told of, and what they were told."),
     ("trash", "What was deleted and can be restored."),
     ("mail", "The outbox."),
     ("utils", "Trying things out."),

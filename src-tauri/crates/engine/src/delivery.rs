@@ -1,10 +1,11 @@
-//! What is owed to webhooks: kept in the database until it is delivered or given up, so
-//! that it survives a restart. Who sends it may send it twice, never not at all.
+//! What is owed to webhooks, and to whom rules tell: kept in the database until it is
+//! delivered or given up, so that it survives a restart. Who sends it may send it twice,
+//! never not at all.
 
-use super::tell;
+use crate::webhook::tell;
 use crate::{Engine, permit};
 use branchline_core::{Actor, Result, WebhookEvent, new_uuid};
-use branchline_store::DeliveryRow;
+use branchline_store::{Channel, DeliveryRow, Mail, MailState, NewMail, ToldRow};
 use std::time::Duration;
 
 /// A delivery to make.
@@ -14,16 +15,22 @@ pub struct Delivery {
     pub row: i64,
     /// A UUID, the same for all attempts.
     pub delivery_id: String,
-    /// To whom.
-    pub webhook_id: String,
+    /// The webhook or the rule.
+    pub owner: String,
+    /// How it is told.
+    pub channel: Channel,
     /// Where to.
-    pub url: String,
+    pub address: String,
     /// Signs what is sent.
     pub secret: Option<String>,
+    /// To what something happened.
+    pub entity: String,
     /// What happened.
-    pub event: WebhookEvent,
-    /// The event's JSON.
+    pub action: String,
+    /// What happened, JSON.
     pub data: String,
+    /// What a rule tells.
+    pub told: Option<ToldRow>,
     /// How often it was tried.
     pub attempts: i64,
     /// When it happened, milliseconds UTC.
@@ -39,27 +46,35 @@ pub struct OwedDeliveries {
 }
 
 impl Engine {
-    fn unseal(&self, webhook_id: &str, secret: Option<Vec<u8>>) -> Result<Option<String>> {
-        secret.map(|sealed| self.inner.vault.open(&sealed, webhook_id)).transpose()
+    pub(crate) fn unseal(&self, owner: &str, secret: Option<Vec<u8>>) -> Result<Option<String>> {
+        secret.map(|sealed| self.inner.vault.open(&sealed, owner)).transpose()
+    }
+
+    pub(crate) fn seal(&self, owner: &str, secret: Option<&str>) -> Result<Option<Vec<u8>>> {
+        let secret = secret.filter(|secret| !secret.is_empty());
+        secret.map(|secret| self.inner.vault.seal(secret, owner)).transpose()
     }
 
     fn delivery(&self, row: DeliveryRow) -> Result<Delivery, (i64, branchline_core::Error)> {
-        let secret = self.unseal(&row.webhook_id, row.secret).map_err(|error| (row.row, error))?;
+        let secret = self.unseal(&row.owner, row.secret).map_err(|error| (row.row, error))?;
         Ok(Delivery {
             row: row.row,
             delivery_id: row.delivery_id,
-            webhook_id: row.webhook_id,
-            url: row.url,
+            owner: row.owner,
+            channel: row.channel,
+            address: row.address,
             secret,
-            event: row.event,
+            entity: row.entity,
+            action: row.action,
             data: row.data,
+            told: row.told,
             attempts: row.attempts,
             created_at: row.created_at,
         })
     }
 
-    /// The deliveries that are due, the longest due first, a few of each webhook. One whose
-    /// secret cannot be opened would go out unsigned: it is given up.
+    /// The deliveries that are due, the longest due first, a few of each webhook and rule. One
+    /// whose secret cannot be opened would go out unsigned: it is given up.
     ///
     /// # Errors
     /// The actor is no superuser.
@@ -81,7 +96,7 @@ impl Engine {
                         "A webhook was not told, for its secret is lost: {error} {}",
                         error.hint.as_deref().unwrap_or_default()
                     );
-                    self.finish_delivery(actor, row).await?;
+                    self.finish_delivery(actor, row, "Its secret is lost.".to_owned()).await?;
                 }
             }
         }
@@ -89,13 +104,13 @@ impl Engine {
         Ok(OwedDeliveries { due, next_in })
     }
 
-    /// Strikes a delivery off, delivered or given up.
+    /// Strikes a delivery off; `became` says what became of it: `told`, `kept`, or why not.
     ///
     /// # Errors
     /// The actor is no superuser.
-    pub async fn finish_delivery(&self, actor: &Actor, row: i64) -> Result<()> {
+    pub async fn finish_delivery(&self, actor: &Actor, row: i64, became: String) -> Result<()> {
         permit::require_superuser(actor)?;
-        self.track(actor, move |tx, _| tx.strike_off_delivery(row)).await
+        self.track(actor, move |tx, actor| tx.strike_off_delivery(actor, row, &became)).await
     }
 
     /// Notes that a delivery failed, and how long to wait before the next attempt.
@@ -107,6 +122,23 @@ impl Engine {
         let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2);
         let due_at = self.now().saturating_add(wait);
         self.track(actor, move |tx, _| tx.postpone_delivery(row, due_at)).await
+    }
+
+    /// The mail of a delivery, kept in the outbox once for all attempts. With `sending` a
+    /// server is about to be given it.
+    ///
+    /// # Errors
+    /// The actor is no superuser.
+    pub async fn mail_of_delivery(
+        &self,
+        actor: &Actor,
+        row: i64,
+        mail: NewMail,
+        sending: bool,
+    ) -> Result<Mail> {
+        permit::require_superuser(actor)?;
+        let state = if sending { MailState::Sending } else { MailState::Kept };
+        self.durably(actor, move |tx, _| tx.mail_of_delivery(row, &mail, state)).await
     }
 
     /// An example of `event`, or of the first event that the webhook is told of.
@@ -127,11 +159,14 @@ impl Engine {
         Ok(Delivery {
             row: 0,
             delivery_id: new_uuid(),
-            webhook_id: webhook_id.to_owned(),
+            owner: webhook_id.to_owned(),
+            channel: Channel::Webhook,
+            address: found.webhook.url,
             secret: self.unseal(webhook_id, found.secret)?,
-            url: found.webhook.url,
-            event,
+            entity: event.entity().to_owned(),
+            action: event.action().to_owned(),
             data: tell::example(event).to_string(),
+            told: None,
             attempts: 0,
             created_at: self.now(),
         })

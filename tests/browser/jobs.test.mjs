@@ -278,7 +278,8 @@ test('a job that holds a slot shows its GPU beside processors and memory', async
 test('pages that nobody touches ask for nothing', async () => {
   for (const route of ['/jobs', '/jobs/monitor', '/jobs/schedules']) {
     await open(route)
-    await page.waitForLoadState('networkidle')
+    // What the page itself needs comes first.
+    await page.waitForTimeout(1500)
     const asked = []
     const note = (request) => request.url().includes('/api/') && asked.push(request.url())
     page.on('request', note)

@@ -878,14 +878,6 @@ CREATE INDEX job_on_gpu ON job (id) WHERE lane = 3 AND gpus > 0;
 
 CREATE INDEX job_ready ON job (queue_id, gpus, rank, id) WHERE lane = 2;
 
-CREATE TABLE job_limit (
-    name       TEXT NOT NULL PRIMARY KEY,
-    soft_limit INTEGER CHECK (soft_limit > 0),
-    hard_limit INTEGER CHECK (hard_limit > 0)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX job_graph_alive ON job (root_id) WHERE lane <> 0 AND root_id IS NOT NULL;
-
 CREATE TABLE rule (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     uid           TEXT NOT NULL UNIQUE,
@@ -993,3 +985,11 @@ CREATE TABLE "outbox" (
     created_at INTEGER NOT NULL,
     sent_at    INTEGER
 ) STRICT;
+
+CREATE TABLE job_limit (
+    name       TEXT NOT NULL PRIMARY KEY,
+    soft_limit INTEGER CHECK (soft_limit > 0),
+    hard_limit INTEGER CHECK (hard_limit > 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX job_graph_alive ON job (root_id) WHERE lane <> 0 AND root_id IS NOT NULL;

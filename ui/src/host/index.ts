@@ -75,3 +75,9 @@ export async function openExternal(url: string): Promise<void> {
   if (invoke) await invoke('open_external', { url })
   else window.open(url, '_blank', 'noopener')
 }
+
+/** Asks for a folder of this machine; only the desktop can. Nothing when the person cancelled. */
+export async function pickFolder(): Promise<string | null> {
+  const invoke = await shell()
+  return invoke ? invoke<string | null>('pick_folder') : null
+}

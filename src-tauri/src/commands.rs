@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tauri::{AppHandle, State, Url};
-use tauri_plugin_dialog::DialogExt;
+use tauri_plugin_dialog::{DialogExt, FilePath};
 use tauri_plugin_opener::OpenerExt;
 use tokio::sync::oneshot;
 
@@ -66,6 +66,16 @@ pub(crate) async fn save_bytes(
     save(&app, &name, &bytes).await
 }
 
+/// Asks for a folder. Answers its path, or nothing when the person cancelled.
+#[tauri::command]
+pub(crate) async fn pick_folder(app: AppHandle) -> Answer<Option<PathBuf>> {
+    let (answer, answered) = oneshot::channel();
+    app.dialog().file().pick_folder(move |chosen| {
+        let _ = answer.send(chosen);
+    });
+    path_of(answered.await.ok().flatten())
+}
+
 /// Shows a file or folder of the data folder in the file manager.
 #[tauri::command]
 pub(crate) async fn reveal_path(
@@ -104,8 +114,12 @@ async fn ask_where(app: &AppHandle, name: &str) -> Answer<Option<PathBuf>> {
         // Nobody waits any more when the page that asked has gone.
         let _ = answer.send(chosen);
     });
-    let Ok(Some(chosen)) = answered.await else { return Ok(None) };
-    chosen.into_path().map(Some).map_err(words)
+    path_of(answered.await.ok().flatten())
+}
+
+/// The path that was chosen, if there is one.
+fn path_of(chosen: Option<FilePath>) -> Answer<Option<PathBuf>> {
+    chosen.map(|chosen| chosen.into_path().map_err(words)).transpose()
 }
 
 fn words(error: impl std::fmt::Display) -> String {

@@ -12,6 +12,7 @@ mod lifecycle;
 mod platform;
 mod server;
 mod session;
+mod tray;
 mod window;
 
 use std::process::ExitCode;
@@ -69,9 +70,11 @@ fn build(arguments: &Arguments) -> Result<tauri::App, Box<dyn std::error::Error>
             commands::save_artifact,
             commands::save_text,
             commands::save_bytes,
+            commands::pick_folder,
             commands::reveal_path,
             commands::open_external,
         ])
+        .on_window_event(lifecycle::on_window_event)
         .setup(move |app| {
             lifecycle::quit_on_signals(app.handle());
             let app = app.handle().clone();
@@ -94,6 +97,7 @@ async fn open(app: AppHandle, config: server::Config, data_dir: server::DataDir)
     app.manage(session);
     if let Some(host) = host {
         lifecycle::keep(&app, host);
+        tray::put_up(&app);
     }
     if let Err(error) = window::open(&app) {
         tracing::error!(error = %error, "the window could not be opened");

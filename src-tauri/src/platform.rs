@@ -19,6 +19,43 @@ pub(crate) fn check_display() -> Result<(), String> {
     Ok(())
 }
 
+/// Whether somebody shows icons in a tray: whoever does has a name on the session's bus. And
+/// whether the library is there that speaks to them; it is loaded when it is used, and its
+/// absence would end the process.
+#[cfg(target_os = "linux")]
+pub(crate) fn has_tray() -> bool {
+    use gtk::gio::{BusType, Cancellable, DBusCallFlags, bus_get_sync};
+    use gtk::prelude::ToVariant;
+
+    let answer = bus_get_sync(BusType::Session, Cancellable::NONE).and_then(|bus| {
+        bus.call_sync(
+            Some("org.freedesktop.DBus"),
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus",
+            "NameHasOwner",
+            Some(&("org.kde.StatusNotifierWatcher",).to_variant()),
+            None,
+            DBusCallFlags::NONE,
+            1000,
+            Cancellable::NONE,
+        )
+    });
+    let shown = answer.ok().and_then(|answer| answer.get::<(bool,)>());
+    shown.is_some_and(|(owned,)| owned) && knows_library("appindicator3.so.1")
+}
+
+#[cfg(target_os = "linux")]
+fn knows_library(name: &str) -> bool {
+    let known = std::process::Command::new("/sbin/ldconfig").arg("-p").output();
+    known.is_ok_and(|known| String::from_utf8_lossy(&known.stdout).contains(name))
+}
+
+/// Windows and macOS always have one.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn has_tray() -> bool {
+    true
+}
+
 /// The name under which a running app is found: one app per data folder, so the
 /// folder is part of it. Only Linux's session bus uses the name; elsewhere the
 /// bundle identifier stands for all folders.

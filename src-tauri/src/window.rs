@@ -6,6 +6,7 @@ use tauri::webview::{Color, NewWindowResponse, PageLoadEvent};
 use tauri::{AppHandle, Manager, Theme, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 use tauri_plugin_window_state::StateFlags;
 
+use crate::lifecycle;
 use crate::session::{self, Session};
 
 /// The window's name inside the app.
@@ -17,6 +18,7 @@ const PERMISSIONS: &[&str] = &[
     "allow-save-artifact",
     "allow-save-text",
     "allow-save-bytes",
+    "allow-pick-folder",
     "allow-reveal-path",
     "allow-open-external",
     // Ctrl/Cmd and plus, minus, nought.
@@ -68,8 +70,10 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
     Ok(())
 }
 
-/// Brings the window to the front, for a second start of the app.
+/// Brings the window to the front, for a second start of the app and from the tray. Whoever
+/// wants it back does not want the app to end.
 pub(crate) fn focus(app: &AppHandle) {
+    lifecycle::stay(app);
     if let Some(window) = app.get_webview_window(LABEL) {
         let _ = window.unminimize();
         show(&window);

@@ -98,3 +98,9 @@ export async function notifyDesktop(title: string, body: string, tag: string): P
     shown.close()
   })
 }
+
+/** Asks for a folder of this machine; only the desktop can. Nothing when the person cancelled. */
+export async function pickFolder(): Promise<string | null> {
+  const invoke = await shell()
+  return invoke ? invoke<string | null>('pick_folder') : null
+}

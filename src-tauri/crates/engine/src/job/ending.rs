@@ -37,6 +37,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Starts jobs again.
+    pub fn go_on_with_jobs(&self) {
+        self.inner.jobs.finish(false);
+    }
+
     /// What runs when the program ends runs again after the next start, whatever it asks
     /// for.
     pub fn put_jobs_back(&self) {

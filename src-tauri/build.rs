@@ -4,8 +4,15 @@
 use tauri_build::{AppManifest, Attributes};
 
 /// The native commands, as `src-tauri/src/commands.rs` defines them.
-const COMMANDS: &[&str] =
-    &["sign_in_secret", "save_artifact", "save_text", "save_bytes", "reveal_path", "open_external"];
+const COMMANDS: &[&str] = &[
+    "sign_in_secret",
+    "save_artifact",
+    "save_text",
+    "save_bytes",
+    "reveal_path",
+    "open_external",
+    "notify",
+];
 
 fn main() {
     let attributes = Attributes::new()

@@ -71,6 +71,7 @@ fn build(arguments: &Arguments) -> Result<tauri::App, Box<dyn std::error::Error>
             commands::save_bytes,
             commands::reveal_path,
             commands::open_external,
+            commands::notify,
         ])
         .setup(move |app| {
             lifecycle::quit_on_signals(app.handle());

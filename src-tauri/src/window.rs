@@ -19,6 +19,7 @@ const PERMISSIONS: &[&str] = &[
     "allow-save-bytes",
     "allow-reveal-path",
     "allow-open-external",
+    "allow-notify",
     // Ctrl/Cmd and plus, minus, nought.
     "core:webview:allow-set-webview-zoom",
 ];

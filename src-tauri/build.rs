@@ -12,6 +12,7 @@ const COMMANDS: &[&str] = &[
     "pick_folder",
     "reveal_path",
     "open_external",
+    "notify",
 ];
 
 fn main() {

@@ -11,6 +11,7 @@ use tauri_plugin_opener::OpenerExt;
 use tokio::sync::oneshot;
 
 use crate::files::{self, Partial};
+use crate::platform;
 use crate::server::DataDir;
 use crate::session::Session;
 
@@ -94,6 +95,13 @@ pub(crate) async fn open_external(app: AppHandle, url: Url) -> Answer<()> {
         return Err(format!("a {}: address is not opened, only http and https", url.scheme()));
     }
     app.opener().open_url(url.as_str(), None::<&str>).map_err(words)
+}
+
+/// Tells the person on the desktop, for a page that they are not looking at.
+#[tauri::command]
+pub(crate) async fn notify(title: String, body: String) -> Answer<()> {
+    let shown = tauri::async_runtime::spawn_blocking(move || platform::notify(&title, &body));
+    shown.await.map_err(words)?
 }
 
 async fn save(app: &AppHandle, name: &str, bytes: &[u8]) -> Answer<Option<PathBuf>> {

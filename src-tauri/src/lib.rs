@@ -73,6 +73,7 @@ fn build(arguments: &Arguments) -> Result<tauri::App, Box<dyn std::error::Error>
             commands::pick_folder,
             commands::reveal_path,
             commands::open_external,
+            commands::notify,
         ])
         .on_window_event(lifecycle::on_window_event)
         .setup(move |app| {

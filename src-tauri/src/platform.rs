@@ -19,6 +19,27 @@ pub(crate) fn check_display() -> Result<(), String> {
     Ok(())
 }
 
+/// The identifier of the bundle, by which Windows and macOS know whose a notification is.
+#[cfg(not(target_os = "linux"))]
+const BUNDLE: &str = "app.branchline.desktop";
+
+/// Shows a notification of the desktop.
+///
+/// # Errors
+/// The desktop has nobody who shows them.
+pub(crate) fn notify(title: &str, body: &str) -> Result<(), String> {
+    let mut notification = notify_rust::Notification::new();
+    notification.appname("Branchline").summary(title).body(body);
+    #[cfg(target_os = "linux")]
+    notification.icon("branchline-desktop");
+    #[cfg(target_os = "windows")]
+    notification.app_id(BUNDLE);
+    // The second time it is known already, which is no failure.
+    #[cfg(target_os = "macos")]
+    let _ = notify_rust::set_application(BUNDLE);
+    notification.show().map(drop).map_err(|error| error.to_string())
+}
+
 /// Whether somebody shows icons in a tray: whoever does has a name on the session's bus. And
 /// whether the library is there that speaks to them; it is loaded when it is used, and its
 /// absence would end the process.

@@ -21,6 +21,7 @@ const PERMISSIONS: &[&str] = &[
     "allow-pick-folder",
     "allow-reveal-path",
     "allow-open-external",
+    "allow-notify",
     // Ctrl/Cmd and plus, minus, nought.
     "core:webview:allow-set-webview-zoom",
 ];

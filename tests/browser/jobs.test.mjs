@@ -277,13 +277,18 @@ test('a job that holds a slot shows its GPU beside processors and memory', async
 
 test('pages that nobody touches ask for nothing', async () => {
   for (const route of ['/jobs', '/jobs/monitor', '/jobs/schedules']) {
-    await open(route)
-    // What the page itself needs comes first.
-    await page.waitForTimeout(1500)
     const asked = []
     const note = (request) => request.url().includes('/api/') && asked.push(request.url())
+    const within = async (milliseconds) => {
+      asked.length = 0
+      await page.waitForTimeout(milliseconds)
+      return asked.length
+    }
     page.on('request', note)
-    await page.waitForTimeout(3000)
+    await open(route)
+    // What the page itself needs comes first, however long that takes.
+    await until(async () => await within(1500), 0, `${route} has what it needs`)
+    await within(3000)
     page.off('request', note)
     assert.deepEqual(asked, [], route)
   }

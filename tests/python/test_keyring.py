@@ -51,7 +51,17 @@ class Keyring:
         assert self.daemon.stdin is not None
         self.daemon.stdin.write(b"the password of a login")
         self.daemon.stdin.close()
+        # Asked before it is on the bus, the bus would start another one.
+        harness.wait_until(self.is_on_the_bus, 20, "a keyring", self.daemon)
         harness.wait_until(lambda: "login" in self.ask("Collections"), 20, "an unlocked keyring", self.daemon)
+
+    def is_on_the_bus(self) -> bool:
+        asked = subprocess.run(
+            ["dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.DBus", "/org/freedesktop/DBus",
+             "org.freedesktop.DBus.NameHasOwner", "string:org.freedesktop.secrets"],
+            env=clean_environment(**self.environment), capture_output=True, text=True, timeout=20, check=False,
+        )
+        return "boolean true" in asked.stdout
 
     def send(self, method: str, *arguments: str) -> str:
         """What the keyring answers, as text; '' when it does not."""

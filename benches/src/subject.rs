@@ -37,7 +37,11 @@ impl Subject {
 
     /// The same, which asks nobody who they are.
     pub(crate) fn open(options: &Options, name: &str) -> Result<Self> {
-        let flags = ServerOptions::default().release().flag("--no-auth");
+        // Jobs that have ended are counted, so none may be forgotten meanwhile.
+        let flags = ServerOptions::default()
+            .release()
+            .flag("--no-auth")
+            .env("BRANCHLINE_JOBS_KEEP_COUNT", "1000000");
         let server = Server::start(&options.path(name), &flags)?;
         Ok(Self { process: Process::Ours(server), authorization: None })
     }

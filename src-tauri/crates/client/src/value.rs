@@ -1,5 +1,6 @@
 //! Values whose form on the wire needs care.
 
+use branchline_core::number;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A measurement: a JSON number, or the text `NaN`, `Infinity` or `-Infinity`.
@@ -28,11 +29,9 @@ impl<'de> Deserialize<'de> for Number {
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            value if value.is_nan() => serializer.serialize_str("NaN"),
-            f64::INFINITY => serializer.serialize_str("Infinity"),
-            f64::NEG_INFINITY => serializer.serialize_str("-Infinity"),
-            value => serializer.serialize_f64(value),
+        match number::word(self.0) {
+            None => serializer.serialize_f64(self.0),
+            Some(word) => serializer.serialize_str(word),
         }
     }
 }

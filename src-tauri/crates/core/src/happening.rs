@@ -1,6 +1,7 @@
 //! What a rule tells of, and how it is said.
 
 use crate::id::ExperimentId;
+use crate::number;
 use crate::rule::Occasion;
 
 /// What a rule tells of, once it happened.
@@ -133,14 +134,8 @@ impl Happening {
     }
 }
 
-/// A number as MLflow's clients write it.
 fn shown(value: f64) -> String {
-    match value {
-        nan if nan.is_nan() => "NaN".to_owned(),
-        f64::INFINITY => "Infinity".to_owned(),
-        f64::NEG_INFINITY => "-Infinity".to_owned(),
-        number => number.to_string(),
-    }
+    number::word(value).map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]

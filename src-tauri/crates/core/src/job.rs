@@ -2,7 +2,7 @@
 //! names that Celery's users know.
 
 use crate::error::{Error, Result};
-use crate::rule::matches;
+use crate::name::matches;
 
 /// How a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

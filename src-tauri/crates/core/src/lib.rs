@@ -18,6 +18,7 @@ pub mod job_order;
 pub mod limits;
 pub mod machine;
 pub mod name;
+pub mod number;
 pub mod permission;
 pub mod role;
 pub mod rule;

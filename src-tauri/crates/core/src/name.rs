@@ -5,6 +5,21 @@ use crate::limits;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+/// Whether a name is of a pattern in which a `*` stands for anything.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
 /// Checks the key of a `"metric"`, `"param"` or `"tag"`.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::id::ExperimentId;
 use crate::job::JobState;
 use crate::limits;
-use crate::name::check_length;
+use crate::name::{check_length, matches};
 
 macro_rules! occasions {
     ($($(#[doc = $doc:literal])+ $occasion:ident = $name:literal $words:literal,)+) => {
@@ -272,21 +272,6 @@ impl Tell {
         Err(wrong("desktop", "the rule would tell nobody.")
             .hint("Tell in the window, a webhook, or by mail."))
     }
-}
-
-/// Whether a name is of a pattern in which a `*` stands for anything.
-pub fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
-        return false;
-    };
-    let parts: Vec<&str> = parts.collect();
-    let Some((last, middle)) = parts.split_last() else { return rest.is_empty() };
-    for part in middle {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
 }
 
 /// A rule to be made.

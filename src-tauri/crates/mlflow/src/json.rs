@@ -1,5 +1,6 @@
 //! JSON that keeps the order of its keys, for what users put into spans.
 
+use branchline_core::number;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt::{self, Write as _};
@@ -102,10 +103,10 @@ impl Json {
             Self::Int(n) => {
                 let _ = write!(out, "{n}");
             }
-            Self::Float(x) if x.is_finite() => {
-                out.push_str(&serde_json::to_string(x).unwrap_or_default());
-            }
-            Self::Float(x) => quote(out, not_finite(*x)),
+            Self::Float(x) => match number::word(*x) {
+                None => out.push_str(&serde_json::to_string(x).unwrap_or_default()),
+                Some(word) => quote(out, word),
+            },
             Self::Text(text) => quote(out, text),
             Self::List(items) => {
                 out.push('[');
@@ -134,14 +135,6 @@ fn quote(out: &mut String, text: &str) {
     out.push_str(&serde_json::to_string(text).unwrap_or_default());
 }
 
-fn not_finite(x: f64) -> &'static str {
-    match x {
-        x if x.is_nan() => "NaN",
-        x if x > 0.0 => "Infinity",
-        _ => "-Infinity",
-    }
-}
-
 impl From<&str> for Json {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
@@ -154,8 +147,10 @@ impl Serialize for Json {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(yes) => serializer.serialize_bool(*yes),
             Self::Int(n) => serializer.serialize_i64(*n),
-            Self::Float(x) if x.is_finite() => serializer.serialize_f64(*x),
-            Self::Float(x) => serializer.serialize_str(not_finite(*x)),
+            Self::Float(x) => match number::word(*x) {
+                None => serializer.serialize_f64(*x),
+                Some(word) => serializer.serialize_str(word),
+            },
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(items) => serializer.collect_seq(items),
             Self::Map(fields) => {

@@ -1,7 +1,7 @@
 //! The shapes that all messages share.
 
 use super::Wire;
-use branchline_core::{Param, Tag};
+use branchline_core::{Param, Tag, number};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
@@ -75,11 +75,9 @@ pub(super) struct Double(pub(super) f64);
 
 impl Serialize for Double {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            finite if finite.is_finite() => serializer.serialize_f64(finite),
-            nan if nan.is_nan() => serializer.serialize_str("NaN"),
-            infinite if infinite > 0.0 => serializer.serialize_str("Infinity"),
-            _ => serializer.serialize_str("-Infinity"),
+        match number::word(self.0) {
+            None => serializer.serialize_f64(self.0),
+            Some(word) => serializer.serialize_str(word),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Types that the own API's bodies share: times, numbers that may be NaN, and the
 //! small rules of patches.
 
-use branchline_core::{Error, Lifecycle, Result, RunStatus, Tag};
+use branchline_core::{Error, Lifecycle, Result, RunStatus, Tag, number};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -70,14 +70,9 @@ pub(crate) struct Number(pub f64);
 
 impl Serialize for Number {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.0.is_finite() {
-            serializer.serialize_f64(self.0)
-        } else if self.0.is_nan() {
-            serializer.serialize_str("NaN")
-        } else if self.0 > 0.0 {
-            serializer.serialize_str("Infinity")
-        } else {
-            serializer.serialize_str("-Infinity")
+        match number::word(self.0) {
+            None => serializer.serialize_f64(self.0),
+            Some(word) => serializer.serialize_str(word),
         }
     }
 }

@@ -523,7 +523,7 @@ impl WriteTx<'_> {
         self.record(actor, Kind::User, user, None, Op::Erase)?;
         self.connection.prepare_cached("DELETE FROM user WHERE id = ?1")?.execute([user])?;
         // Their rules went with them.
-        self.rules.change();
+        self.rules.forget();
         Ok(())
     }
 

@@ -67,6 +67,8 @@ pub struct ToldRow {
     pub experiment: Option<ExperimentId>,
 }
 
+/// What is noted of a notification that a channel is about to tell.
+pub(crate) const OWED: &str = "owed";
 /// Deliveries that may be owed to one webhook; what comes then is not told to it.
 const MOST_OWED: i64 = 1000;
 /// Deliveries of one webhook or rule that are due at a time, so that a slow one delays no
@@ -231,7 +233,8 @@ impl WriteTx<'_> {
     }
 
     /// A rule tells by this channel no more: what is owed by it is not.
-    pub(crate) fn drop_deliveries_of_rule(&self, rule: i64, channel: &str) -> StoreResult<()> {
+    pub(crate) fn drop_deliveries_of_rule(&self, rule: i64, channel: Channel) -> StoreResult<()> {
+        let channel = channel.as_str();
         self.connection
             .prepare_cached(
                 "DELETE FROM delivery WHERE channel = ?2 AND notification_id IN
@@ -241,9 +244,9 @@ impl WriteTx<'_> {
         self.connection
             .prepare_cached(&format!(
                 "UPDATE notification SET {channel} = 'The rule was changed before it was told.'
-                 WHERE rule_id = ?1 AND {channel} = 'owed'"
+                 WHERE rule_id = ?1 AND {channel} = ?2"
             ))?
-            .execute([rule])?;
+            .execute(params![rule, OWED])?;
         Ok(())
     }
 

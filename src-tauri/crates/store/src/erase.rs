@@ -35,7 +35,7 @@ impl WriteTx<'_> {
         }
         let seq = self.record(actor, Kind::Run, row, Some(&id), Op::Erase)?;
         self.connection.prepare_cached("DELETE FROM run WHERE id = ?1")?.execute([row])?;
-        self.rules.change();
+        self.rules.forget();
         self.notify(seq, EventKind::Run(RunId::new(id), ExperimentId(experiment)));
         Ok(true)
     }
@@ -161,7 +161,7 @@ impl WriteTx<'_> {
         self.connection
             .prepare_cached("DELETE FROM experiment WHERE id = ?1")?
             .execute([item.row])?;
-        self.rules.change();
+        self.rules.forget();
         self.notify(seq, EventKind::Experiment(item.experiment));
         Ok(true)
     }

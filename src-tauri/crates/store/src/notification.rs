@@ -1,14 +1,16 @@
 //! What rules told: the history of each, and the list that a user sees in the window.
 
 use crate::change::{Kind, Op};
-use crate::delivery::Channel;
+use crate::delivery::{Channel, OWED};
 use crate::error::StoreResult;
 use crate::query::{self, SearchPage, Select, Sql, Term};
 use crate::rule::RuleRow;
 use crate::tx::{View, WriteTx};
 use branchline_core::event::EventKind;
 use branchline_core::happening::{Happening, Place};
-use branchline_core::{Actor, ExperimentId, Notification, Occasion, User, Words, failpoint};
+use branchline_core::{
+    Actor, ExperimentId, Notification, Occasion, User, Words, failpoint, number,
+};
 use rusqlite::types::Value;
 use rusqlite::{Row, params};
 use serde_json::json;
@@ -24,8 +26,6 @@ const WINDOW_MS: i64 = 60_000;
 const COLUMNS: &str = "n.id, r.uid, n.occasion, n.subject, n.experiment_id, n.title, n.body, n.at,
     n.desktop, n.read_at, n.webhook, n.email";
 const SOURCE: &str = "notification n LEFT JOIN rule r ON r.id = n.rule_id";
-/// It is about to be told.
-const OWED: &str = "owed";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Notification> {
     let occasion: Option<String> = row.get(2)?;
@@ -277,7 +277,7 @@ fn data(found: &RuleRow, happening: &Happening, words: &Words) -> serde_json::Va
             if let Some(point) = point {
                 data["metric"] = json!({
                     "key": point.key,
-                    "value": number(point.value),
+                    "value": number::word(point.value).map_or_else(|| json!(point.value), |word| json!(word)),
                     "step": point.step,
                     "threshold": found.rule.what.watch.threshold,
                 });
@@ -285,14 +285,4 @@ fn data(found: &RuleRow, happening: &Happening, words: &Words) -> serde_json::Va
         }
     }
     data
-}
-
-/// What JSON has no number for is a word.
-fn number(value: f64) -> serde_json::Value {
-    match value {
-        nan if nan.is_nan() => json!("NaN"),
-        f64::INFINITY => json!("Infinity"),
-        f64::NEG_INFINITY => json!("-Infinity"),
-        finite => json!(finite),
-    }
 }

@@ -1,6 +1,7 @@
 //! Rules: kept, changed, and read by the user whose they are.
 
 use crate::change::{Kind, Op};
+use crate::delivery::Channel;
 use crate::error::StoreResult;
 use crate::tx::{View, WriteTx};
 use branchline_core::event::EventKind;
@@ -160,8 +161,9 @@ impl WriteTx<'_> {
         self.connection
             .prepare_cached("DELETE FROM rule_firing WHERE rule_id = ?1")?
             .execute([found.row])?;
+        let tell = &what.tell;
         for (channel, told_so) in
-            [("webhook", what.tell.webhook.is_some()), ("email", what.tell.email.is_some())]
+            [(Channel::Webhook, tell.webhook.is_some()), (Channel::Email, tell.email.is_some())]
         {
             if !told_so || !what.enabled {
                 self.drop_deliveries_of_rule(found.row, channel)?;
@@ -192,8 +194,8 @@ impl WriteTx<'_> {
     /// # Errors
     /// The database's.
     pub fn delete_rule(&mut self, actor: &Actor, found: &RuleRow) -> StoreResult<()> {
-        self.drop_deliveries_of_rule(found.row, "webhook")?;
-        self.drop_deliveries_of_rule(found.row, "email")?;
+        self.drop_deliveries_of_rule(found.row, Channel::Webhook)?;
+        self.drop_deliveries_of_rule(found.row, Channel::Email)?;
         self.connection
             .prepare_cached("DELETE FROM notification WHERE rule_id = ?1 AND desktop = 0")?
             .execute([found.row])?;
@@ -208,7 +210,7 @@ impl WriteTx<'_> {
         (user, uid): (i64, &str),
         op: Op,
     ) -> StoreResult<()> {
-        self.rules.change();
+        self.rules.forget();
         let seq = self.record(actor, Kind::Rule, user, Some(uid), op)?;
         self.connection
             .prepare_cached("UPDATE rule SET rev = ?2 WHERE id = ?1")?

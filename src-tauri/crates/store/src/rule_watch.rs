@@ -15,7 +15,7 @@ use branchline_core::happening::{Happening, Place, Point};
 use branchline_core::rule::Kind;
 use branchline_core::{Actor, ExperimentId, Job, Occasion, Permission, Resource, RunId, User};
 use rusqlite::{Connection, params};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -30,11 +30,7 @@ type Firing = (i64, i64, i64);
 
 /// What the writer knows of rules; read from the database when it is asked first.
 #[derive(Default)]
-pub(crate) struct Rules {
-    known: RefCell<Option<Known>>,
-    /// What is known was changed by a request, and may have to be taken back with it.
-    changed: Cell<bool>,
-}
+pub(crate) struct Rules(RefCell<Option<Known>>);
 
 #[derive(Default)]
 struct Known {
@@ -78,28 +74,22 @@ impl Rules {
         connection: &Connection,
         work: impl FnOnce(&mut Known) -> T,
     ) -> StoreResult<T> {
-        let mut known = self.known.borrow_mut();
+        let mut known = self.0.borrow_mut();
         if known.is_none() {
             *known = Some(Known::read(connection)?);
         }
         Ok(work(known.get_or_insert_with(Known::default)))
     }
 
-    /// Rules were changed: they are read again when they are asked for.
-    pub(crate) fn change(&self) {
-        self.changed.set(true);
-        *self.known.borrow_mut() = None;
-    }
-
-    /// What a request has written is gone.
-    pub(crate) fn rolled_back(&self) {
-        if self.changed.replace(false) {
-            self.forget();
-        }
-    }
-
+    /// They are read again when they are asked for: rules were changed, or what a request has
+    /// written of them is taken back.
     pub(crate) fn forget(&self) {
-        *self.known.borrow_mut() = None;
+        *self.0.borrow_mut() = None;
+    }
+
+    /// Whether the end of a run may be told of, or end what is told of its metrics.
+    pub(crate) fn look_at_runs(&self, connection: &Connection) -> StoreResult<bool> {
+        self.with(connection, |known| !known.runs.is_empty() || !known.firing.is_empty())
     }
 
     /// The rules of a list that are about something; nothing is allocated for none.
@@ -165,7 +155,6 @@ impl WriteTx<'_> {
             !there
         })?;
         if begins {
-            self.rules.changed.set(true);
             self.connection
                 .prepare_cached(
                     "INSERT INTO rule_firing (rule_id, run_id, key, since) VALUES (?1, ?2, ?3, ?4)",
@@ -187,7 +176,6 @@ impl WriteTx<'_> {
             known.firing.remove(&firing)
         })?;
         if ends.is_some() {
-            self.rules.changed.set(true);
             self.connection
                 .prepare_cached(
                     "DELETE FROM rule_firing WHERE rule_id = ?1 AND run_id = ?2 AND key = ?3",
@@ -211,7 +199,6 @@ impl WriteTx<'_> {
             before > known.firing.len()
         })?;
         if fired {
-            self.rules.changed.set(true);
             self.connection
                 .prepare_cached("DELETE FROM rule_firing WHERE run_id = ?1")?
                 .execute([run.row])?;

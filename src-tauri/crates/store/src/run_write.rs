@@ -120,13 +120,17 @@ impl WriteTx<'_> {
     }
 
     /// What it is an occasion of that a run comes to a status; nothing where it has that
-    /// already.
+    /// already, or no rule looks at runs.
     fn run_ends(&self, row: i64, status: RunStatus) -> StoreResult<Option<Occasion>> {
+        let occasion = Occasion::of_run(status);
+        if occasion.is_none() || !self.rules.look_at_runs(self.connection)? {
+            return Ok(None);
+        }
         let before: i64 = self
             .connection
             .prepare_cached("SELECT status FROM run WHERE id = ?1")?
             .query_row([row], |row| row.get(0))?;
-        Ok(Occasion::of_run(status).filter(|_| before != status.number()))
+        Ok(occasion.filter(|_| before != status.number()))
     }
 
     /// Moves a run to the trash, or back.

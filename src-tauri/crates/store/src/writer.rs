@@ -255,7 +255,7 @@ impl Loop {
         if !keep {
             pending.reset(mark);
             self.names.clear();
-            self.rules.rolled_back();
+            self.rules.forget();
         }
         keep
     }

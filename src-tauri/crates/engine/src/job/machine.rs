@@ -8,31 +8,29 @@ use std::time::{Duration, Instant};
 /// Where Linux tells of power supplies. Elsewhere a machine never runs on its battery, as far
 /// as is known here.
 const SUPPLIES: &str = "/sys/class/power_supply";
-/// Asking a battery can take a while, and claims come often.
+/// Asking takes files to be read, and claims come often.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// Whether the machine runs on its battery, as it was seen last.
+/// Processors, and whether the machine runs on its battery, as they were seen last.
 #[derive(Debug, Default)]
-pub(crate) struct Power(Mutex<Option<(Instant, bool)>>);
+pub(crate) struct Power(Mutex<Option<(Instant, u32, bool)>>);
 
 impl Power {
-    fn on_battery(&self) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match *seen {
-            Some((at, on_battery)) if at.elapsed() < FRESH => on_battery,
-            _ => seen.insert((Instant::now(), on_battery(Path::new(SUPPLIES)))).1,
-        }
-    }
-
     /// The machine as it is now.
     pub(super) fn machine(&self, gpu_slots: u32) -> Machine {
-        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Machine {
-            gpu_slots,
-            processors: u32::try_from(processors).unwrap_or(u32::MAX),
-            on_battery: self.on_battery(),
-        }
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, processors, on_battery) = match *seen {
+            Some(seen) if seen.0.elapsed() < FRESH => seen,
+            _ => *seen.insert((Instant::now(), processors(), on_battery(Path::new(SUPPLIES)))),
+        };
+        Machine { gpu_slots, processors, on_battery }
     }
+}
+
+/// Those that this program may use, whatever the machine has.
+fn processors() -> u32 {
+    let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// A battery of the machine, not one of a mouse, is being emptied.

@@ -2,6 +2,11 @@
 
 use branchline_engine::ToldRow;
 
+/// What became of a delivery that was taken.
+pub(crate) const TOLD: &str = "told";
+/// What became of a mail that there is no server to give to: it is in the outbox.
+pub(crate) const KEPT: &str = "kept";
+
 /// The page of the job or run, where it is about one.
 pub(crate) fn link(told: &ToldRow, base: &str) -> Option<String> {
     let subject = told.subject.as_deref()?;

@@ -121,6 +121,16 @@ pub(crate) enum Given {
     Kept,
 }
 
+impl Given {
+    /// The word for it.
+    pub(crate) fn became(self) -> &'static str {
+        match self {
+            Self::Taken => told::TOLD,
+            Self::Kept => told::KEPT,
+        }
+    }
+}
+
 /// Makes one attempt to mail what a rule tells; all attempts are one mail in the outbox.
 ///
 /// # Errors

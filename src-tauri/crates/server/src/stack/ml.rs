@@ -15,7 +15,7 @@ use branchline_core::{
 use branchline_engine::{Engine, NewModelVersion, NewRegisteredModel, RegistrySearch, RunSearch};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -339,22 +339,33 @@ const UNARCHIVE: (&str, &str) = ("Archived", "None");
 const NONE_LIVE: &str = "Model does not have an unarchived version.";
 const NONE_ARCHIVED: &str = "Model does not have an archived version.";
 
+/// The answer where there is nothing to archive, for the document.
+#[derive(IntoResponses)]
+#[response(
+    status = 422,
+    description = "The model has no version to archive.",
+    example = json!({"detail": NONE_LIVE, "code": "INVALID_PARAMETER_VALUE"})
+)]
+#[expect(dead_code, reason = "answered as `StackError`")]
+struct NoneLive(ErrorBody);
+
+/// The same where nothing is archived.
+#[derive(IntoResponses)]
+#[response(
+    status = 422,
+    description = "The model has no archived version.",
+    example = json!({"detail": NONE_ARCHIVED, "code": "INVALID_PARAMETER_VALUE"})
+)]
+#[expect(dead_code, reason = "answered as `StackError`")]
+struct NoneArchived(ErrorBody);
+
 /// Archives the model's newest live version.
 #[utoipa::path(
     post,
     path = "/api/v1/ml/model/{name}/archive",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    responses(
-        (status = 204, description = "Archived."),
-        (
-            status = 422,
-            description = "The model has no version to archive.",
-            body = ErrorBody,
-            example = json!({"detail": NONE_LIVE, "code": "INVALID_PARAMETER_VALUE"})
-        ),
-        Failure
-    )
+    responses((status = 204, description = "Archived."), NoneLive, Failure)
 )]
 async fn archive_model(
     State(state): State<AppState>,
@@ -371,16 +382,7 @@ async fn archive_model(
     path = "/api/v1/ml/model/{name}/archive",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    responses(
-        (status = 204, description = "Archived."),
-        (
-            status = 422,
-            description = "The model has no version to archive.",
-            body = ErrorBody,
-            example = json!({"detail": NONE_LIVE, "code": "INVALID_PARAMETER_VALUE"})
-        ),
-        Failure
-    )
+    responses((status = 204, description = "Archived."), NoneLive, Failure)
 )]
 async fn archive_model_by_get(
     State(state): State<AppState>,
@@ -397,16 +399,7 @@ async fn archive_model_by_get(
     path = "/api/v1/ml/model/{name}/unarchive",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    responses(
-        (status = 204, description = "Live again."),
-        (
-            status = 422,
-            description = "The model has no archived version.",
-            body = ErrorBody,
-            example = json!({"detail": NONE_ARCHIVED, "code": "INVALID_PARAMETER_VALUE"})
-        ),
-        Failure
-    )
+    responses((status = 204, description = "Live again."), NoneArchived, Failure)
 )]
 async fn unarchive_model(
     State(state): State<AppState>,
@@ -422,16 +415,7 @@ async fn unarchive_model(
     path = "/api/v1/ml/model/{name}/unarchive",
     tag = "ml",
     params(("name" = String, Path, description = "The model's name.")),
-    responses(
-        (status = 204, description = "Live again."),
-        (
-            status = 422,
-            description = "The model has no archived version.",
-            body = ErrorBody,
-            example = json!({"detail": NONE_ARCHIVED, "code": "INVALID_PARAMETER_VALUE"})
-        ),
-        Failure
-    )
+    responses((status = 204, description = "Live again."), NoneArchived, Failure)
 )]
 async fn unarchive_model_by_get(
     State(state): State<AppState>,

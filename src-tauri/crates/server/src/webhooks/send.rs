@@ -35,6 +35,18 @@ pub(crate) struct Sent {
     pub(crate) retry_after: Option<Duration>,
 }
 
+impl Sent {
+    /// Whether it did not take what it was told.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.status >= 400
+    }
+
+    /// What it answered.
+    pub(crate) fn words(&self) -> String {
+        format!("It answered {}.", self.status)
+    }
+}
+
 /// Tells webhooks.
 pub(crate) struct Sender {
     rules: WebhookRules,

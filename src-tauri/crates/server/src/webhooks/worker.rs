@@ -5,6 +5,7 @@
 use super::send::{Sender, Sent};
 use crate::mail;
 use crate::state::AppState;
+use crate::told::TOLD;
 use branchline_core::{Actor, ErrorCode, Result};
 use branchline_engine::{Channel, Delivery};
 use std::collections::HashSet;
@@ -22,11 +23,6 @@ const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 const RECOVER: Duration = Duration::from_secs(5);
 /// A wait for what nobody announced.
 const IDLE: Duration = Duration::from_secs(3600);
-
-/// What became of a delivery that was taken.
-const TOLD: &str = "told";
-/// What became of a mail that there is no server to give to: it is in the outbox.
-const KEPT: &str = "kept";
 
 /// Statuses after which trying again may help; MLflow's.
 const WORTH_ANOTHER_TRY: [u16; 5] = [429, 500, 502, 503, 504];
@@ -127,9 +123,9 @@ async fn deliver(
 /// What an attempt comes to. `jitter` is from 0 to 1.
 fn next(sent: &Result<Sent>, tried: i64, max_retries: usize, jitter: f64) -> Next {
     let (why, asked) = match sent {
-        Ok(sent) if sent.status < 400 => return Next::Done(TOLD),
+        Ok(sent) if !sent.is_refusal() => return Next::Done(TOLD),
         Ok(sent) => {
-            let why = format!("It answered {}.", sent.status);
+            let why = sent.words();
             if !WORTH_ANOTHER_TRY.contains(&sent.status) {
                 return Next::GiveUp(why);
             }
@@ -147,8 +143,7 @@ fn next(sent: &Result<Sent>, tried: i64, max_retries: usize, jitter: f64) -> Nex
 /// What an attempt to give a mail to the server comes to.
 fn next_mail(given: &Result<mail::Given>, tried: i64, max_retries: usize, jitter: f64) -> Next {
     match given {
-        Ok(mail::Given::Taken) => Next::Done(TOLD),
-        Ok(mail::Given::Kept) => Next::Done(KEPT),
+        Ok(given) => Next::Done(given.became()),
         Err(error) if error.code == ErrorCode::InvalidParameterValue => {
             Next::GiveUp(error.message.clone())
         }

@@ -9,6 +9,7 @@ use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::mail;
 use crate::state::AppState;
+use crate::told::TOLD;
 use crate::webhooks::check_url;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -165,13 +166,10 @@ async fn test_rule(
 async fn attempt(state: &AppState, actor: &Actor, delivery: &Delivery) -> String {
     let outcome = match delivery.channel {
         Channel::Webhook => match state.webhooks.send(delivery).await {
-            Ok(sent) if sent.status >= 400 => return format!("It answered {}.", sent.status),
-            sent => sent.map(|_| "told"),
+            Ok(sent) if sent.is_refusal() => return sent.words(),
+            sent => sent.map(|_| TOLD),
         },
-        Channel::Email => mail::deliver(state, actor, delivery).await.map(|given| match given {
-            mail::Given::Taken => "told",
-            mail::Given::Kept => "kept",
-        }),
+        Channel::Email => mail::deliver(state, actor, delivery).await.map(mail::Given::became),
     };
     outcome.map_or_else(|error| error.message, str::to_owned)
 }

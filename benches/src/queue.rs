@@ -31,7 +31,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let (through, bare) = (queue.processes(processes)?, bare(processes)?);
     let (few, many) = (queue.drain(2000, 2000)?, queue.drain(options.count(100_000), 2000)?);
     ours.stop()?;
-    // Celery is no tracking server and takes the place of the first peer in its own rows.
+    // Celery is no tracking server: it stands in the column of limits.
     let celery = if options.peers.is_empty() {
         None
     } else {

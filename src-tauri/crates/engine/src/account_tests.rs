@@ -1,25 +1,15 @@
 //! What signing in costs, and tells.
 
-use crate::{BucketOptions, Credential, Durability, Engine, EngineOptions, NewUser, UserUpdate};
-use branchline_core::{Actor, SystemClock};
+use crate::{Credential, Durability, Engine, EngineOptions, NewUser, UserUpdate};
+use branchline_core::Actor;
 use std::path::Path;
-use std::sync::Arc;
 
 const PASSWORD: &str = "a-long-password";
 
 async fn open(folder: &Path) -> (Engine, Actor) {
-    let engine = Engine::open(EngineOptions {
-        gpu_slots: 0,
-        keyring: false,
-        data_dir: folder.to_owned(),
-        durability: Durability::Fast,
-        clock: Arc::new(SystemClock),
-        default_artifact_root: None,
-        artifacts_destination: None,
-        allowed_roots: Vec::new(),
-        buckets: BucketOptions::default(),
-    })
-    .unwrap();
+    let engine =
+        Engine::open(EngineOptions { durability: Durability::Fast, ..EngineOptions::new(folder) })
+            .unwrap();
     let owner = engine.owner_actor().await.unwrap();
     (engine, owner)
 }

@@ -93,7 +93,7 @@ pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
 pub use webhook::{NewWebhook, WebhookUpdate};
 
 use branchline_core::event::{Cursor, Event, EventKind};
-use branchline_core::{Actor, Clock, Result, Scope, User};
+use branchline_core::{Actor, Clock, Result, Scope, SystemClock, User};
 use branchline_store::{Class, NewExperimentRow, Store, StoreResult, View, WriteTx};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicI64;
@@ -120,6 +120,23 @@ pub struct EngineOptions {
     pub gpu_slots: u32,
     /// Whether secrets may be in the keyring of the operating system.
     pub keyring: bool,
+}
+
+impl EngineOptions {
+    /// Everything in one folder, by the machine's clock, with secrets in files.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            durability: Durability::Balanced,
+            clock: Arc::new(SystemClock),
+            default_artifact_root: None,
+            artifacts_destination: None,
+            allowed_roots: Vec::new(),
+            buckets: BucketOptions::default(),
+            gpu_slots: 0,
+            keyring: false,
+        }
+    }
 }
 
 /// Where the server keeps the artifacts that pass through it.

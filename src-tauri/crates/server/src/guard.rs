@@ -274,9 +274,7 @@ mod tests {
     use axum::Router;
     use axum::middleware::from_fn_with_state;
     use axum::routing::get;
-    use branchline_core::SystemClock;
     use branchline_engine::{Durability, Engine, EngineOptions};
-    use std::sync::Arc;
     use tower::ServiceExt;
 
     async fn boom() -> StatusCode {
@@ -287,15 +285,8 @@ mod tests {
     async fn a_panic_is_an_error_of_its_surface_and_the_next_request_is_answered() {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(EngineOptions {
-            gpu_slots: 0,
-            keyring: false,
-            data_dir: folder.path().to_owned(),
             durability: Durability::Fast,
-            clock: Arc::new(SystemClock),
-            default_artifact_root: None,
-            artifacts_destination: None,
-            allowed_roots: Vec::new(),
-            buckets: branchline_engine::BucketOptions::default(),
+            ..EngineOptions::new(folder.path())
         })
         .unwrap();
         let options = ServerOptions { no_auth: true, ..ServerOptions::default() };

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 
-use crate::support::{metric, open_at};
+use crate::support::{Hand, metric, open_at};
 use branchline_core::{
     Actor, Clock, ErrorCode, ExperimentId, JobOptions, NewJob, NewRule, Notification, Occasion,
     Permission, Resource, RunId, RunStatus, Tell, Watch, Work,
@@ -13,14 +13,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 const NOON: i64 = 1_795_867_200_000;
 const MINUTE: i64 = 60_000;
-
-struct Hand(AtomicI64);
-
-impl Clock for Hand {
-    fn now_ms(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 struct Fixture {
     engine: Engine,

@@ -1,9 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be made fails its test")]
 
 use branchline_core::{Actor, Clock, ExperimentId, Metric, RunId, SystemClock, Tag};
-use branchline_engine::{
-    BucketOptions, Durability, Engine, EngineOptions, LogBatch, NewExperiment, NewRun, RunSearch,
-};
+use branchline_engine::{Engine, EngineOptions, LogBatch, NewExperiment, NewRun, RunSearch};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -29,18 +27,7 @@ pub(crate) fn open(folder: &Path) -> Engine {
 }
 
 pub(crate) fn open_at(folder: &Path, clock: Arc<dyn Clock>) -> Engine {
-    Engine::open(EngineOptions {
-        gpu_slots: 0,
-        keyring: false,
-        data_dir: folder.to_owned(),
-        durability: Durability::Balanced,
-        clock,
-        default_artifact_root: None,
-        artifacts_destination: None,
-        allowed_roots: Vec::new(),
-        buckets: BucketOptions::default(),
-    })
-    .unwrap()
+    Engine::open(EngineOptions { clock, ..EngineOptions::new(folder) }).unwrap()
 }
 
 pub(crate) async fn fixture() -> Fixture {

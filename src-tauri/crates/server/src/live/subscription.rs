@@ -309,19 +309,11 @@ mod tests {
 
     #[tokio::test]
     async fn lost_notices_cost_no_data_but_those_about_files_need_a_fresh_look() {
-        use branchline_core::SystemClock;
         use branchline_engine::{Durability, EngineOptions};
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(EngineOptions {
-            gpu_slots: 0,
-            keyring: false,
-            data_dir: folder.path().to_owned(),
             durability: Durability::Fast,
-            clock: std::sync::Arc::new(SystemClock),
-            default_artifact_root: None,
-            artifacts_destination: None,
-            allowed_roots: Vec::new(),
-            buckets: branchline_engine::BucketOptions::default(),
+            ..EngineOptions::new(folder.path())
         })
         .unwrap();
         let owner = engine.owner_actor().await.unwrap();

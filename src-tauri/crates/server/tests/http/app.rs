@@ -1,13 +1,12 @@
 //! A server of its own for a test.
 
-use branchline_core::{Actor, Scope, SystemClock};
-use branchline_engine::{BucketOptions, Durability, Engine, EngineOptions, NewRun};
+use branchline_core::{Actor, Scope};
+use branchline_engine::{Durability, Engine, EngineOptions, NewRun};
 use branchline_server::{ServerOptions, serve};
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -28,15 +27,8 @@ pub(crate) struct TestApp {
 
 pub(crate) fn open_engine(folder: &TempDir) -> Engine {
     Engine::open(EngineOptions {
-        gpu_slots: 0,
-        keyring: false,
-        data_dir: folder.path().to_owned(),
         durability: Durability::Fast,
-        clock: Arc::new(SystemClock),
-        default_artifact_root: None,
-        artifacts_destination: None,
-        allowed_roots: Vec::new(),
-        buckets: BucketOptions::default(),
+        ..EngineOptions::new(folder.path())
     })
     .expect("the engine opens on an empty folder")
 }

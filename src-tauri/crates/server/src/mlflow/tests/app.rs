@@ -4,10 +4,8 @@ use crate::ServerOptions;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use branchline_core::SystemClock;
 use branchline_engine::{Durability, Engine, EngineOptions};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -62,15 +60,8 @@ impl App {
     pub(super) fn with(options: ServerOptions) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(EngineOptions {
-            gpu_slots: 0,
-            keyring: false,
-            data_dir: folder.path().to_owned(),
             durability: Durability::Fast,
-            clock: Arc::new(SystemClock),
-            default_artifact_root: None,
-            artifacts_destination: None,
-            allowed_roots: vec![],
-            buckets: branchline_engine::BucketOptions::default(),
+            ..EngineOptions::new(folder.path())
         })
         .unwrap();
         let router = crate::router(engine.clone(), options);

@@ -3,7 +3,8 @@ import { useRouter } from 'vue-router'
 import { keysAreTaken } from '@/composables/keyboard'
 import { paletteOpen, shortcutsOpen } from './panels'
 
-const GO: Record<string, string> = {
+/** Where `g` and a letter lead. */
+export const GO: Record<string, string> = {
   h: '/',
   a: '/activity',
   e: '/experiments',

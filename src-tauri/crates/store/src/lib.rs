@@ -153,6 +153,8 @@ impl Durability {
 pub enum Class {
     /// Runs, metrics, params, tags, inputs: after the commit.
     Tracking,
+    /// The same, and over in well under a millisecond: the caller's own thread may run it.
+    Brief,
     /// Registry, accounts: after the disk sync.
     Durable,
 }

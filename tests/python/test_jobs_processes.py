@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pytest
@@ -234,3 +238,29 @@ def test_a_command_that_owns_the_folder_queues_and_a_server_runs_it(
     record = ended(administer(), task_id)
     assert (record["status"], record["priority"]) == ("SUCCESS", 3)
     assert harness.run_cli(data_dir, "jobs", "show", "nobody").returncode == 3
+
+
+def test_without_a_server_jobs_are_read_and_nothing_waits_for_one(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+
+    def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return harness.run_cli(data_dir, "jobs", *arguments)
+
+    def read(*arguments: str) -> Any:
+        done = cli(arguments[0], "--json", *arguments[1:])
+        assert done.returncode == 0, f"{arguments}: {done.stderr}"
+        return json.loads(done.stdout)
+
+    task_id = read("submit", "--", "echo", "hi")["task_id"]
+    assert [found["task_id"] for found in read("list")["jobs"]] == [task_id]
+    assert read("stats")["states"]["PENDING"] == 1
+    assert read("inspect", "report")["states"]["PENDING"] == 1
+    assert [queue["name"] for queue in read("queue", "list")["queues"]] == ["main-queue"]
+    assert cli("logs", task_id).stdout == ""
+    began = time.monotonic()
+    assert read("show", task_id, "--wait", "60")["status"] == "PENDING"
+    following = cli("logs", "--follow", task_id)
+    assert time.monotonic() - began < 20, "nothing would come"
+    for refused in (following, cli("inspect", "ping"), cli("control", "shutdown")):
+        assert refused.returncode == 1 and "branchline serve" in refused.stderr
+    assert read("cancel", task_id)["status"] == "REVOKED"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
@@ -41,19 +43,30 @@ class Keyring:
             env=clean_environment(**self.environment),
         )
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = read_line(self.bus, 10).strip()
-        self.daemon = subprocess.Popen(
-            ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
+        self.daemon = self.start_daemon()
+
+    def start_daemon(self, *, unlocked: bool = True) -> subprocess.Popen[bytes]:
+        daemon = subprocess.Popen(
+            ["gnome-keyring-daemon", "--foreground", *(["--unlock"] if unlocked else []), "--components=secrets"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=clean_environment(**self.environment),
         )
-        assert self.daemon.stdin is not None
-        self.daemon.stdin.write(b"the password of a login")
-        self.daemon.stdin.close()
+        assert daemon.stdin is not None
+        daemon.stdin.write(b"the password of a login" if unlocked else b"")
+        daemon.stdin.close()
         # Asked before it is on the bus, the bus would start another one.
-        harness.wait_until(self.is_on_the_bus, 20, "a keyring", self.daemon)
-        harness.wait_until(lambda: "login" in self.ask("Collections"), 20, "an unlocked keyring", self.daemon)
+        harness.wait_until(self.is_on_the_bus, 20, "a keyring", daemon)
+        harness.wait_until(lambda: "login" in self.ask("Collections"), 20, "the keyring of a login", daemon)
+        return daemon
+
+    def start_again(self, *, unlocked: bool) -> None:
+        """As at the next login: with its password, or without one."""
+        self.daemon.terminate()
+        self.daemon.wait(20)
+        harness.wait_until(lambda: not self.is_on_the_bus(), 20, "the bus to forget the keyring")
+        self.daemon = self.start_daemon(unlocked=unlocked)
 
     def is_on_the_bus(self) -> bool:
         asked = subprocess.run(
@@ -156,6 +169,49 @@ def test_where_the_keyring_cannot_be_asked_a_file_takes_over_until_the_key_is_ro
     assert server.stop() == 0
     server = start(data, **keyring.environment)
     assert (status(server, between), status(server, after)) == (403, 200)
+    assert server.stop() == 0
+
+
+def test_a_locked_keyring_gives_its_key_back_when_it_is_unlocked(tmp_path: Path, keyring: Keyring) -> None:
+    data = tmp_path / "data"
+    file = data / "secrets" / "jwt.key"
+    server = start(data, **keyring.environment)
+    first = person(server.url, *OWNER)
+    assert server.stop() == 0
+
+    keyring.start_again(unlocked=False)
+    server = start(data, **keyring.environment)
+    assert status(server, first) == 403, "what it was signed with cannot be read"
+    between = person(server.url, *OWNER)
+    assert status(server, between) == 200 and not file.exists()
+    words = server.log_text()
+    assert words.count("is locked or silent") == 1 and "Unlock it and start again" in words
+    assert server.stop() == 0
+
+    keyring.start_again(unlocked=True)
+    server = start(data, **keyring.environment)
+    assert (status(server, first), status(server, between)) == (200, 403), "nothing took its place"
+    assert server.stop() == 0
+
+
+def test_a_session_bus_that_is_silent_holds_nobody_up_for_long(tmp_path: Path, keyring: Keyring) -> None:
+    data = tmp_path / "data"
+    server = start(data, **keyring.environment)
+    first = person(server.url, *OWNER)
+    assert server.stop() == 0
+
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "bus"))
+        silent.listen()
+        began = time.monotonic()
+        server = start(data, BRANCHLINE_KEYRING="true", DBUS_SESSION_BUS_ADDRESS=f"unix:path={tmp_path / 'bus'}")
+        assert time.monotonic() - began < 10, "the start does not ask it"
+        person(server.url, *OWNER)
+        assert time.monotonic() - began < 40 and "is locked or silent" in server.log_text()
+        assert server.stop() == 0
+
+    server = start(data, **keyring.environment)
+    assert status(server, first) == 200, "nothing took the place of its key"
     assert server.stop() == 0
 
 

@@ -319,6 +319,26 @@ def test_session_user_and_tags_are_taken_over(server: Server, client: MlflowClie
     assert "telemetry.sdk.name" not in info.tags and "a//b" not in info.tags
 
 
+@pytest.mark.branchline_only
+def test_a_trace_of_spans_alone_has_its_roots_name(server: Server, client: MlflowClient, experiment: str) -> None:
+    def name_of(batch: Batch) -> str | None:
+        accepted(send(server, experiment, batch.body))
+        return client.get_trace(batch.trace_id).info.tags.get("mlflow.traceName")
+
+    plain = Batch()
+    plain.add("inner", 2, parent=1)
+    assert name_of(plain) is None, "its root is not here yet"
+    del plain.spans[:]
+    plain.add("answer", 1)
+    assert name_of(plain) == "answer"
+    assert [t.info.trace_id for t in client.search_traces(locations=[experiment], filter_string="tags.`mlflow.traceName` = 'answer'")] == [plain.trace_id]
+    client.set_trace_tag(plain.trace_id, "mlflow.traceName", "mine")
+    assert name_of(plain) == "mine", "sent again"
+    named = Batch()
+    named.add("root", 1, **{"mlflow.traceTag.mlflow.traceName": "said"})
+    assert name_of(named) == "said"
+
+
 CONVENTIONS = {
     "openinference": {
         "openinference.span.kind": "LLM",

@@ -194,6 +194,13 @@ def deleted_and_restored(t: Things, who: Person) -> requests.Response:
     return answer
 
 
+def rewritten_rule(t: Things, who: Person) -> requests.Response:
+    path = f"/rules/{who.ok('POST', '/rules', {'on': ['run.failed']}, status=201)['id']}"
+    answer = who.api("PUT", path, {"on": ["run.failed"], "experiment_id": t.experiment})
+    assert who.api("DELETE", path).status_code == 204
+    return answer
+
+
 def trace_place(t: Things) -> dict[str, Any]:
     return t.trace_info()["trace_location"]
 
@@ -299,6 +306,10 @@ TRIES = [
     Try("webhook", "SUPERUSER", post(f"{MLFLOW}/webhooks", hook), extra={"fails_with": 400}),
     Try("webhooks", "SUPERUSER", get(lambda _: f"{MLFLOW}/webhooks"), extra={"quiet": True}),
     Try("jobs", "SUPERUSER", get(lambda _: f"{API}/jobs"), extra={"quiet": True}),
+    # Rules of one's own, about what one may see.
+    Try("rule", "READ", post(f"{API}/rules", lambda t: {"on": ["run.failed"], "experiment_id": t.experiment})),
+    Try("rule of a run", "READ", post(f"{API}/rules", lambda t: {"on": ["run.failed"], "subject_id": t.run}), extra={"quiet": True}),
+    Try("rule becomes", "READ", rewritten_rule),
     # What a refusal may not tell: the value that is there.
     Try("param", "EDIT", post(f"{MLFLOW}/runs/log-parameter", lambda t: {"run_id": t.run, "key": "word", "value": "other"}), reader_hears=400, extra={"fails_with": 400}),
 ]
@@ -382,6 +393,48 @@ def test_counts_are_of_what_one_may_see(stage: Stage) -> None:
     own = nobody.call("GET", f"{MLFLOW}/registered-models/search").json().get("registered_models", [])
     assert counts("NOTHING") == (0, len(own))
     assert everything[0] >= 2 and everything[1] > len(own)
+
+
+def test_a_rule_is_its_users_alone(stage: Stage) -> None:
+    owner = stage.people["SUPERUSER"]
+    watched = {"on": ["run.failed"], "name": SECRET}
+    rule = owner.ok("POST", "/rules", watched, status=201)["id"]
+    path = f"/rules/{rule}"
+    for level in LEVELS[:-1]:
+        who = stage.people[level]
+        for method, place in (("GET", path), ("PUT", path), ("DELETE", path), ("GET", f"{path}/history"), ("POST", f"{path}/test")):
+            answer = who.api(method, place, watched if method == "PUT" else None)
+            assert answer.status_code == 404, f"{level} {method} {place}: {answer.status_code} {answer.text}"
+        assert rule not in who.api("GET", "/rules").text
+    assert owner.ok("GET", path)["name"] == SECRET
+
+
+def test_a_rule_tells_nothing_of_what_was_taken_away(stage: Stage) -> None:
+    things, owner = stage.things, stage.people["SUPERUSER"]
+    email = "guest@example.org"
+    owner.ok("POST", "/users/", {"email": email, "password": "a-long-password"})
+    guest = person(stage.url, email, "a-long-password")
+    given = {"email": email, "resource_type": "experiment", "resource_id": things.experiment}
+    owner.ok("PUT", "/permissions", given | {"permission": "READ"})
+    rule = guest.ok("POST", "/rules", {"on": ["run.failed"], "experiment_id": things.experiment}, status=201)
+
+    def fail_a_run() -> str:
+        run = things.new_run()
+        things.must("POST", f"{MLFLOW}/runs/update", {"run_id": run, "status": "FAILED"})
+        return run
+
+    first = fail_a_run()
+    assert [entry["subject_id"] for entry in guest.ok("GET", "/notifications")["notifications"]] == [first]
+    assert SECRET in guest.api("GET", f"/rules/{rule['id']}").text
+    answer = owner.api("DELETE", "/permissions", params=given)
+    assert answer.status_code in (200, 204), answer.text
+    second = fail_a_run()
+    for path in ("/rules", f"/rules/{rule['id']}"):
+        answer = guest.api("GET", path)
+        assert answer.status_code == 200 and SECRET not in answer.text, f"{path}: {answer.text}"
+    for path in (f"/rules/{rule['id']}/history", "/notifications"):
+        entries = guest.ok("GET", path)["notifications"]
+        assert [entry["subject_id"] for entry in entries] == [first], "what was told stays told, and nothing is added"
 
 
 def test_a_trace_is_not_taken_over(stage: Stage) -> None:

@@ -16,7 +16,7 @@ const SERVICE: &str = "branchline";
 const MAIL: &str = "mail.password";
 /// The key that signs tokens.
 const SIGNING: &str = "jwt.key";
-/// How long a keyring may ask its user to unlock it.
+/// How long a keyring may ask its user to unlock it, or a session bus may be silent.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where a secret was put.
@@ -26,6 +26,36 @@ pub enum KeptIn {
     Keyring,
     /// A file, because no keyring could be used.
     File(PathBuf),
+}
+
+/// Why a keyring gave or took nothing.
+#[derive(Debug)]
+enum Refusal {
+    /// It is there, and is locked or silent: what it holds comes back.
+    Locked(String),
+    /// There is no such secret, or no keyring at all.
+    Nothing,
+    /// It cannot be asked.
+    Failed(String),
+}
+
+impl From<KeyringError> for Refusal {
+    fn from(error: KeyringError) -> Self {
+        match error {
+            KeyringError::NoStorageAccess(_) => Self::Locked(error.to_string()),
+            KeyringError::NoEntry | KeyringError::NoDefaultStore => Self::Nothing,
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Locked(why) | Self::Failed(why) => f.write_str(why),
+            Self::Nothing => f.write_str("there is none"),
+        }
+    }
 }
 
 /// The secrets of one data folder.
@@ -53,23 +83,45 @@ impl OsSecrets {
         Self { folder: root.join("secrets"), store: store.to_owned(), keyring }
     }
 
-    /// Keeps the password to the mail server. It may take a second, in which it blocks.
+    /// Keeps the password to the mail server. A keyring that has to be unlocked takes time.
     ///
     /// # Errors
     /// Neither a keyring nor the folder takes it; it is empty.
-    pub fn keep_mail_password(&self, password: &str) -> Result<KeptIn> {
+    pub async fn keep_mail_password(&self, password: String) -> Result<KeptIn> {
         if password.is_empty() {
             return Err(Error::invalid("The password is empty."));
         }
-        self.keep(MAIL, password)
+        let given = password.clone();
+        self.keep(MAIL, password.as_bytes(), move |entry| entry.set_password(&given)).await
     }
 
     /// Forgets it; answers whether there was one.
     ///
     /// # Errors
-    /// The file cannot be removed.
-    pub fn forget_mail_password(&self) -> Result<bool> {
-        self.forget(MAIL)
+    /// The file cannot be removed, or the keyring is locked.
+    pub async fn forget_mail_password(&self) -> Result<bool> {
+        let in_file = self.remove(&self.folder.join(MAIL))?;
+        match self.with_entry(MAIL, Entry::delete_credential).await {
+            Ok(()) => Ok(true),
+            Err(Refusal::Locked(why)) => Err(locked(why)),
+            Err(Refusal::Nothing | Refusal::Failed(_)) => Ok(in_file),
+        }
+    }
+
+    /// The password to the mail server. The file first: it is there only where no keyring was,
+    /// and looking costs nothing.
+    async fn mail_password(&self) -> Result<Option<String>> {
+        let file = self.folder.join(MAIL);
+        match std::fs::read_to_string(&file) {
+            Ok(secret) => return Ok(Some(secret)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(&file, error)),
+        }
+        match self.with_entry(MAIL, Entry::get_password).await {
+            Ok(secret) => Ok(Some(secret)),
+            Err(Refusal::Nothing) => Ok(None),
+            Err(why) => Err(locked(why)),
+        }
     }
 
     fn entry(&self, name: &str) -> Result<Entry, KeyringError> {
@@ -80,14 +132,17 @@ impl OsSecrets {
     }
 
     /// The key that signs tokens; made where there is none. A file goes before the keyring: it
-    /// is there where no keyring answered once, and whoever opens the folder agrees on it.
+    /// is there where no keyring answered once, and whoever opens the folder agrees on it. Of a
+    /// locked keyring nothing takes the place: its key is there again after the next start.
     pub(crate) async fn signing_key(&self) -> Result<[u8; KEY_BYTES]> {
         let file = self.folder.join(SIGNING);
         if !file.exists() {
             let found = self.with_entry(SIGNING, |entry| match entry.get_secret() {
                 Err(KeyringError::NoEntry) => {
                     let key = rand::random::<[u8; KEY_BYTES]>();
-                    entry.set_secret(&key).map(|()| key.to_vec())
+                    // What takes no first key holds none that could be lost.
+                    let taken = entry.set_secret(&key).map_err(|_| KeyringError::NoEntry);
+                    taken.map(|()| key.to_vec())
                 }
                 found => found,
             });
@@ -96,7 +151,18 @@ impl OsSecrets {
                 Ok(Err(_)) => {
                     tracing::warn!("The signing key in the keyring is none; a file has another.")
                 }
-                Err(why) => tracing::debug!("No keyring has the signing key; a file does: {why}."),
+                Err(Refusal::Locked(why)) => {
+                    tracing::warn!(
+                        "The keyring with the signing key is locked or silent ({why}). Tokens of \
+                         the stack's API are signed with a key that ends with this process; \
+                         those of before are refused until the keyring answers. Unlock it and \
+                         start again, or keep the key in a file: set `accounts.keyring` to false."
+                    );
+                    return Ok(rand::random());
+                }
+                Err(why) => {
+                    tracing::info!("A file has the signing key; the keyring has none: {why}.")
+                }
             }
         }
         vault::key_file(&self.folder, SIGNING).map_err(|cause| failed(&file, cause))
@@ -104,17 +170,8 @@ impl OsSecrets {
 
     /// Another key in the place of the present one.
     pub(crate) async fn new_signing_key(&self) -> Result<[u8; KEY_BYTES]> {
-        let file = self.folder.join(SIGNING);
         let key: [u8; KEY_BYTES] = rand::random();
-        match self.with_entry(SIGNING, move |entry| entry.set_secret(&key)).await {
-            Ok(()) => {
-                self.remove(&file)?;
-            }
-            Err(why) => {
-                tracing::debug!("No keyring took the signing key; a file does: {why}.");
-                self.write(&file, &key).map_err(|cause| failed(&file, cause))?;
-            }
-        }
+        self.keep(SIGNING, &key, move |entry| entry.set_secret(&key)).await?;
         Ok(key)
     }
 
@@ -123,27 +180,33 @@ impl OsSecrets {
         &self,
         name: &'static str,
         work: impl FnOnce(&Entry) -> Result<T, KeyringError> + Send + 'static,
-    ) -> Result<T, String> {
+    ) -> Result<T, Refusal> {
         let secrets = self.clone();
         let asked = tokio::task::spawn_blocking(move || work(&secrets.entry(name)?));
         match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(answer)) => answer.map_err(|error| error.to_string()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("it waits to be unlocked".to_owned()),
+            Ok(Ok(answer)) => Ok(answer?),
+            Ok(Err(error)) => Err(Refusal::Failed(error.to_string())),
+            Err(_) => Err(Refusal::Locked("it waits to be unlocked".to_owned())),
         }
     }
 
-    fn keep(&self, name: &str, secret: &str) -> Result<KeptIn> {
+    /// Puts a secret into the keyring by `put`, or else into a file.
+    async fn keep(
+        &self,
+        name: &'static str,
+        secret: &[u8],
+        put: impl FnOnce(&Entry) -> Result<(), KeyringError> + Send + 'static,
+    ) -> Result<KeptIn> {
         let file = self.folder.join(name);
-        match self.entry(name).and_then(|entry| entry.set_password(secret)) {
+        match self.with_entry(name, put).await {
             Ok(()) => {
                 self.remove(&file)?;
                 Ok(KeptIn::Keyring)
             }
             // Which keyring and why is of use; the secret is not part of it.
-            Err(error) => {
-                tracing::debug!(%error, "no keyring took a secret; a file keeps it");
-                self.write(&file, secret.as_bytes()).map_err(|cause| failed(&file, cause))?;
+            Err(why) => {
+                tracing::debug!("No keyring took a secret; a file keeps it: {why}.");
+                self.write(&file, secret).map_err(|cause| failed(&file, cause))?;
                 Ok(KeptIn::File(file))
             }
         }
@@ -171,27 +234,6 @@ impl OsSecrets {
             Err(error) => Err(failed(file, error)),
         }
     }
-
-    /// The file first: it is there only where no keyring was, and looking costs nothing.
-    fn read(&self, name: &str) -> Result<Option<String>> {
-        let file = self.folder.join(name);
-        match std::fs::read_to_string(&file) {
-            Ok(secret) => return Ok(Some(secret)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(&file, error)),
-        }
-        match self.entry(name).and_then(|entry| entry.get_password()) {
-            Ok(secret) => Ok(Some(secret)),
-            Err(KeyringError::NoEntry | KeyringError::NoDefaultStore) => Ok(None),
-            Err(error) => Err(locked(error)),
-        }
-    }
-
-    fn forget(&self, name: &str) -> Result<bool> {
-        let in_file = self.remove(&self.folder.join(name))?;
-        let in_keyring = self.entry(name).and_then(|entry| entry.delete_credential()).is_ok();
-        Ok(in_file || in_keyring)
-    }
 }
 
 impl Engine {
@@ -200,14 +242,7 @@ impl Engine {
     /// # Errors
     /// It is there and cannot be read.
     pub async fn mail_password(&self) -> Result<Option<String>> {
-        let secrets = self.inner.os_secrets.clone();
-        let read = tokio::task::spawn_blocking(move || secrets.read(MAIL));
-        match tokio::time::timeout(PATIENCE, read).await {
-            Ok(done) => {
-                done.map_err(|e| Error::internal("Reading a secret did not finish.").source(e))?
-            }
-            Err(_) => Err(locked("it waits to be unlocked")),
-        }
+        self.inner.os_secrets.mail_password().await
     }
 }
 
@@ -215,14 +250,15 @@ impl Engine {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_file_keeps_a_secret_to_its_user() {
+    #[tokio::test]
+    async fn a_file_keeps_a_secret_to_its_user() {
         let folder = tempfile::tempdir().unwrap();
         let secrets = OsSecrets::new(folder.path(), "store", false);
         let file = folder.path().join("secrets").join(MAIL);
         for secret in ["the first", "the second"] {
             secrets.write(&file, secret.as_bytes()).unwrap();
-            assert_eq!(secrets.read(MAIL).unwrap().as_deref(), Some(secret));
+            let read = secrets.mail_password().await.unwrap();
+            assert_eq!(read.as_deref(), Some(secret));
         }
         #[cfg(unix)]
         {
@@ -231,6 +267,6 @@ mod tests {
             assert_eq!((mode(&file), mode(&folder.path().join("secrets"))), (0o600, 0o700));
         }
         assert!(secrets.remove(&file).unwrap() && !secrets.remove(&file).unwrap());
-        assert!(secrets.keep_mail_password("").is_err());
+        assert!(secrets.keep_mail_password(String::new()).await.is_err());
     }
 }

@@ -143,6 +143,11 @@ impl SpanBatch {
 
     fn put_tags(&self, tx: &mut WriteTx<'_>, trace: &TraceRow) -> StoreResult<()> {
         tx.put_trace_tag(trace.row, tag::SPANS_LOCATION, tag::IN_STORE)?;
+        // As MLflow's own client names a trace; whoever names it otherwise has the last word.
+        if let Some(root) = self.root().filter(|root| !trace.has_name && !root.name.is_empty()) {
+            let name = cut(root.name.clone(), limits::TRACE_NAME);
+            tx.put_trace_tag(trace.row, tag::NAME, &name)?;
+        }
         // What the user set wins over what the resource says.
         let users = self.spans.iter().flat_map(|span| &span.trace_tags);
         for entry in self.resource.iter().chain(users) {
@@ -236,6 +241,7 @@ mod tests {
             finalized,
             has_request_preview: false,
             has_response_preview: true,
+            has_name: false,
         }
     }
 

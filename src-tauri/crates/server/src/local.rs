@@ -6,10 +6,13 @@ use axum::body::Body;
 use branchline_core::{Error, ErrorCode, Result};
 use branchline_engine::Engine;
 use http::{Request, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 use tower::ServiceExt;
+
+/// What a segment of a path may not hold as it is: `job-limits` is matched as it is written.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[derive(Deserialize)]
 struct Refusal {
@@ -56,7 +59,7 @@ pub async fn call(
     let mut address = "/api/v1".to_owned();
     for segment in segments {
         address.push('/');
-        address.extend(utf8_percent_encode(segment, NON_ALPHANUMERIC));
+        address.extend(utf8_percent_encode(segment, RESERVED));
     }
     let failed = |cause: String| Error::internal("The call could not be made.").source(cause);
     let asked = serde_html_form::to_string(query).map_err(|cause| failed(cause.to_string()))?;

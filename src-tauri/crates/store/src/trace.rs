@@ -29,6 +29,8 @@ pub struct TraceRow {
     pub has_request_preview: bool,
     /// There is a preview of the response.
     pub has_response_preview: bool,
+    /// It has a name.
+    pub has_name: bool,
 }
 
 /// The columns that [`read_info`] reads, of `trace t`.
@@ -70,7 +72,8 @@ impl View<'_> {
             .connection
             .prepare_cached(
                 "SELECT id, experiment_id, state, request_time, execution_duration, finalized,
-                     request_preview IS NOT NULL, response_preview IS NOT NULL
+                     request_preview IS NOT NULL, response_preview IS NOT NULL,
+                     name IS NOT NULL
                  FROM trace WHERE trace_id = ?1",
             )?
             .query_row([id.as_str()], |row| {
@@ -83,6 +86,7 @@ impl View<'_> {
                     finalized: row.get(5)?,
                     has_request_preview: row.get(6)?,
                     has_response_preview: row.get(7)?,
+                    has_name: row.get(8)?,
                 })
             })
             .optional()?;

@@ -98,6 +98,7 @@ impl WriteTx<'_> {
             finalized: fields.finalized,
             has_request_preview: fields.request_preview.is_some(),
             has_response_preview: fields.response_preview.is_some(),
+            has_name: false,
         })
     }
 

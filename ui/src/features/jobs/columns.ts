@@ -117,15 +117,6 @@ export interface ListView {
   order: string
   columns: string[]
 }
-export const sameView = (one: ListView, other: ListView) =>
-  JSON.stringify([one.state, one.filter, one.order, one.columns]) ===
-  JSON.stringify([other.state, other.filter, other.order, other.columns])
-const isView = (value: unknown): value is ListView => {
-  const { state, filter, order, columns } = (value ?? {}) as Partial<Record<string, unknown>>
-  return [state, filter, order].every((text) => typeof text === 'string') && Array.isArray(columns)
-}
-export const isViews = (value: unknown): value is Record<string, ListView> =>
-  typeof value === 'object' && value !== null && Object.values(value).every(isView)
 
 export const USUAL = ['state', 'job', 'queue', 'retries', 'runtime', 'queued']
 

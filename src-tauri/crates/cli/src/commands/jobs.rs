@@ -7,6 +7,7 @@ pub(crate) use submit::options;
 
 use crate::args::{Globals, Inspect, Jobs, JobsAction, Queue};
 use crate::backend::Backend;
+use crate::commands::notebook::needs_server;
 use crate::failure::{Done, Exit, Failure};
 use crate::output::{OK, Output, table};
 use serde_json::{Value, json};
@@ -35,6 +36,8 @@ async fn act(backend: &Backend, action: JobsAction, output: &Output) -> Done {
             output.data(&page, |page| listed(&page["jobs"]))?;
         }
         JobsAction::Show { id, wait } => {
+            // Nothing becomes of it while we have the folder.
+            let wait = wait.filter(|_| matches!(backend, Backend::Guest(_)));
             let query: Vec<_> = wait.map(|wait| ("wait", wait.to_string())).into_iter().collect();
             let job = backend.call("GET", &["jobs", &id], &query, None).await?;
             output.data(&job, shown)?;
@@ -113,7 +116,8 @@ async fn logs(backend: &Backend, id: &str, follow: bool) -> Result<(), Failure> 
     let mut after = 0;
     loop {
         let mut query = vec![("after", after.to_string())];
-        if follow {
+        // Nobody writes it while we have the folder.
+        if follow && matches!(backend, Backend::Guest(_)) {
             query.push(("wait", LOG_WAIT.to_owned()));
         }
         let part = backend.call("GET", &["jobs", id, "log"], &query, None).await?;
@@ -126,7 +130,6 @@ async fn logs(backend: &Backend, id: &str, follow: bool) -> Result<(), Failure> 
         if ended || (!follow && part["size"].as_u64().unwrap_or(0) <= after) {
             return Ok(());
         }
-        // Nobody runs it, and nobody will while we have the folder.
         if written.is_empty() && matches!(backend, Backend::Owner(_)) {
             return Err(Failure::failed(
                 "The job is queued, and no server runs that would start it.",
@@ -212,8 +215,8 @@ async fn inspect(
             return Ok(());
         }
         Inspect::Ping => {
-            let by = if matches!(backend, Backend::Owner(_)) { "no server" } else { "server" };
-            output.data(&json!({ "ok": "pong", "by": by }), |_| "pong\n".to_owned())?;
+            needs_server(backend)?;
+            output.data(&json!({ "ok": "pong" }), |_| "pong\n".to_owned())?;
             return Ok(());
         }
     };

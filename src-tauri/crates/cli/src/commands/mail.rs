@@ -3,7 +3,7 @@
 use crate::args::{Globals, Mail, MailAction};
 use crate::backend::{Backend, config, data_dir};
 use crate::commands::users::read_password;
-use crate::failure::{Done, Failure};
+use crate::failure::Done;
 use crate::output::{OK, Output, table};
 use branchline_client::{OutboxList, OutboxMail};
 use branchline_engine::{KeptIn, OsSecrets};
@@ -34,14 +34,11 @@ pub(crate) async fn run(globals: &Globals, args: Mail, output: &Output) -> Done 
 
 /// Not by way of a running server: the keyring and the folder belong to whoever types this.
 async fn password(secrets: OsSecrets, forget: bool, output: &Output) -> Done {
-    let given = if forget { None } else { Some(read_password()?) };
-    let work = move || match given {
-        None => secrets.forget_mail_password().map(|was| (was, None)),
-        Some(password) => secrets.keep_mail_password(&password).map(|place| (true, Some(place))),
+    let (done, place) = if forget {
+        (secrets.forget_mail_password().await?, None)
+    } else {
+        (true, Some(secrets.keep_mail_password(read_password()?).await?))
     };
-    let (done, place) = tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|cause| Failure::failed(format!("The keyring did not answer: {cause}.")))??;
     let place = place.map(|place| match place {
         KeptIn::Keyring => ("keyring", None),
         KeptIn::File(file) => ("file", Some(file)),
@@ -51,7 +48,7 @@ async fn password(secrets: OsSecrets, forget: bool, output: &Output) -> Done {
     output.remark(match place {
         Some((_, None)) => "The keyring of the operating system keeps the password.".to_owned(),
         Some((_, Some(file))) => format!(
-            "No keyring runs here: {} keeps the password, readable to you alone.",
+            "No keyring took the password: {} keeps it, readable to you alone.",
             file.display()
         ),
         None if done => "The password is forgotten.".to_owned(),

@@ -135,13 +135,17 @@ fn sync(waiting: Vec<Unsynced>) {
     }
 }
 
+/// One that fails does not keep the others from the disk; the first failure is told.
 fn try_sync(waiting: Vec<Unsynced>) -> io::Result<()> {
     if waiting.len() >= TOGETHER
         && let Some(file) = waiting.iter().find_map(|unsynced| unsynced.file.as_ref())
-        && sync_disk(file)?
+        // Of a disk that fails as a whole, each file is asked.
+        && matches!(sync_disk(file), Ok(true))
     {
         return Ok(());
     }
+    // `and` keeps the first failure, after its argument was tried.
+    let mut told = Ok(());
     let mut folders = BTreeSet::new();
     for Unsynced { file, path, folders: changed, .. } in waiting {
         folders.extend(changed);
@@ -150,17 +154,45 @@ fn try_sync(waiting: Vec<Unsynced>) -> io::Result<()> {
             (None, Some(path)) => File::options().write(true).open(path),
             (None, None) => continue,
         };
-        match opened.and_then(|file| file.sync_all()) {
-            // Removed or replaced meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            done => done?,
-        }
+        told = told.and(unless_gone(opened.and_then(|file| file.sync_all())));
     }
     for folder in folders {
-        match sync_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            done => done?,
-        }
+        told = told.and(unless_gone(sync_dir(&folder)));
     }
-    Ok(())
+    told
+}
+
+/// What was removed or replaced meanwhile needs no disk.
+fn unless_gone(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::path::Path;
+
+    fn unsynced(path: &Path) -> Unsynced {
+        Unsynced { file: None, path: Some(path.to_owned()), folders: Vec::new(), bytes: 0 }
+    }
+
+    #[test]
+    fn a_file_that_fails_keeps_no_other_from_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        let pipe = folder.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let waiting = vec![unsynced(&gone), unsynced(folder.path()), unsynced(&pipe)];
+        let syncing = std::thread::spawn(move || try_sync(waiting));
+
+        // Opens as soon as the other side does: the pipe was reached past the folder.
+        File::open(&pipe).unwrap();
+        let failure = syncing.join().unwrap().unwrap_err();
+        assert_eq!(failure.kind(), io::ErrorKind::IsADirectory, "the first: {failure}");
+        try_sync(vec![unsynced(&gone)]).expect("what was removed meanwhile is no failure");
+    }
 }

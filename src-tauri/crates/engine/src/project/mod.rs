@@ -1,5 +1,6 @@
 //! Projects: folders whose code runs as jobs.
 
+mod environments;
 mod jupyter;
 mod mlproject;
 mod notebook;

@@ -1,9 +1,9 @@
 //! Which Python a project runs with: the one that was chosen, or the one of the environment
-//! that its files speak of. Looks at files, and asks poetry where its environment is.
+//! that its files speak of (`environments.rs`).
 
+use super::environments::{self, CondaFile};
 use super::platform;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Where a Python was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,15 +59,8 @@ pub(super) struct FoundPython {
     pub(super) remedy: Option<String>,
 }
 
-/// How long poetry has to say where its environment is.
-const POETRY: Duration = Duration::from_secs(15);
 /// Names of the folders that hold a virtual environment.
 const VENVS: [&str; 2] = [".venv", "venv"];
-/// Files that describe a conda environment.
-const CONDA: [&str; 4] = ["environment.yml", "environment.yaml", "conda.yml", "conda.yaml"];
-/// Folders in the home folder in which conda is installed by custom.
-const CONDA_HOMES: [&str; 6] =
-    ["miniconda3", "anaconda3", "miniforge3", "mambaforge", "micromamba", ".conda"];
 
 fn python(program: PathBuf, kind: PythonKind, how: impl Into<String>) -> Option<Python> {
     program.is_file().then(|| Python { program, kind, how: how.into() })
@@ -82,52 +75,38 @@ fn in_environment(folder: &Path) -> PathBuf {
     folder.join(platform::PYTHON_IN_ENVIRONMENT)
 }
 
-/// What `pyproject.toml` says of the tool that manages the project.
-fn manages(folder: &Path, tool: &str) -> bool {
-    let text = std::fs::read_to_string(folder.join("pyproject.toml")).unwrap_or_default();
-    text.lines().any(|line| line.trim().starts_with(&format!("[tool.{tool}")))
-}
-
 /// Looks for the Python of the project in `folder`.
 pub(super) async fn find(folder: &Path, chosen: Option<&str>) -> FoundPython {
     if let Some(chosen) = chosen {
-        let program = PathBuf::from(chosen);
-        // A folder means the environment in it.
-        let program = if program.is_dir() { in_environment(&program) } else { program };
-        return match python(program, PythonKind::Chosen, "chosen for this project") {
-            Some(python) => found(python),
-            None => FoundPython {
-                python: None,
-                remedy: Some(format!("'{chosen}' is not there any more: choose another Python.")),
-            },
-        };
+        return the_chosen(chosen);
     }
-    let is_uv = folder.join("uv.lock").is_file() || manages(folder, "uv");
-    for name in VENVS {
-        let kind = if is_uv && name == ".venv" { PythonKind::Uv } else { PythonKind::Venv };
-        let how = match kind {
-            PythonKind::Uv => "uv's environment in '.venv'".to_owned(),
-            _ => format!("the virtual environment in '{name}'"),
-        };
-        if let Some(python) = python(in_environment(&folder.join(name)), kind, how) {
-            return found(python);
-        }
+    let variable = |name: &str| std::env::var_os(name);
+    let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
+    let uv = environments::uv(folder, &variable);
+    if let Some(python) = uv.as_ref().and_then(|environment| of_uv(folder, environment)) {
+        return found(python);
     }
-    if is_uv {
+    if let Some(python) = VENVS.iter().find_map(|name| of_venv(folder, name)) {
+        return found(python);
+    }
+    if uv.is_some() {
         return fallback(
             "uv keeps an environment for this folder, and it was not made yet: run `uv sync` in it.",
         );
     }
-    if folder.join("poetry.lock").is_file() || manages(folder, "poetry") {
-        return match poetry(folder).await {
+    if environments::is_poetry(folder) {
+        return match of_poetry(folder, home.as_deref()).await {
             Some(python) => found(python),
             None => fallback(
                 "poetry keeps an environment for this folder, and it was not found: run `poetry install` in it, or choose its Python.",
             ),
         };
     }
-    if let Some(file) = CONDA.iter().find(|name| folder.join(name).is_file()) {
-        return conda(folder, file);
+    if let Some(python) = environments::conda_here(folder).and_then(|place| of_conda(&place, "")) {
+        return found(python);
+    }
+    if let Some(described) = CondaFile::find(folder) {
+        return of_conda_file(&described, &described.places(home.as_deref(), &variable));
     }
     match usual() {
         Some(python) => found(python),
@@ -139,6 +118,31 @@ pub(super) async fn find(folder: &Path, chosen: Option<&str>) -> FoundPython {
             )),
         },
     }
+}
+
+fn the_chosen(chosen: &str) -> FoundPython {
+    let place = PathBuf::from(chosen);
+    // A folder means the environment in it.
+    let programs = [in_environment(&place), in_conda(&place), place];
+    let there = programs.into_iter().find(|program| program.is_file());
+    match there.and_then(|it| python(it, PythonKind::Chosen, "chosen for this project")) {
+        Some(python) => found(python),
+        None => FoundPython {
+            python: None,
+            remedy: Some(format!("'{chosen}' is not there any more: choose another Python.")),
+        },
+    }
+}
+
+fn of_uv(folder: &Path, environment: &Path) -> Option<Python> {
+    let place = environment.strip_prefix(folder).unwrap_or(environment);
+    let how = format!("uv's environment in '{}'", place.display());
+    python(in_environment(environment), PythonKind::Uv, how)
+}
+
+fn of_venv(folder: &Path, name: &str) -> Option<Python> {
+    let how = format!("the virtual environment in '{name}'");
+    python(in_environment(&folder.join(name)), PythonKind::Venv, how)
 }
 
 /// The usual Python, with what to do to get the project's own.
@@ -164,37 +168,24 @@ pub(crate) fn usual() -> Option<Python> {
     })
 }
 
-async fn poetry(folder: &Path) -> Option<Python> {
-    let mut command = tokio::process::Command::new("poetry");
-    command.args(["env", "info", "--path"]).current_dir(folder).kill_on_drop(true);
-    let answer = tokio::time::timeout(POETRY, command.output()).await.ok()?.ok()?;
-    let text = String::from_utf8(answer.stdout).ok()?;
-    let environment = Path::new(text.trim());
-    if !answer.status.success() || !environment.is_absolute() {
-        return None;
-    }
+async fn of_poetry(folder: &Path, home: Option<&Path>) -> Option<Python> {
+    let environment = environments::poetry(folder, home).await?;
     let how = format!("poetry's environment in '{}'", environment.display());
-    python(in_environment(environment), PythonKind::Poetry, how)
+    python(in_environment(&environment), PythonKind::Poetry, how)
 }
 
-fn conda(folder: &Path, file: &str) -> FoundPython {
-    let text = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
-    let field = |name: &str| {
-        let document = super::yaml::parse(&text).ok()?;
-        Some(document[name].as_str()?.to_owned())
-    };
-    let (name, prefix) = (field("name"), field("prefix"));
-    let places = prefix
-        .map(PathBuf::from)
-        .into_iter()
-        .chain(name.iter().flat_map(|name| conda_environments(name)));
-    for place in places {
-        let how = format!("the conda environment in '{}', named by '{file}'", place.display());
-        if let Some(python) = python(in_conda(&place), PythonKind::Conda, how) {
-            return found(python);
-        }
+fn of_conda(place: &Path, named_by: &str) -> Option<Python> {
+    let how = format!("the conda environment in '{}'{named_by}", place.display());
+    python(in_conda(place), PythonKind::Conda, how)
+}
+
+fn of_conda_file(described: &CondaFile, places: &[PathBuf]) -> FoundPython {
+    let file = described.file;
+    let named_by = format!(", named by '{file}'");
+    if let Some(python) = places.iter().find_map(|place| of_conda(place, &named_by)) {
+        return found(python);
     }
-    let named = name.map(|name| format!(" '{name}'")).unwrap_or_default();
+    let named = described.name.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default();
     fallback(&format!(
         "'{file}' describes a conda environment{named} that was not found: run `conda env create -f {file}`, or choose its Python."
     ))
@@ -205,27 +196,6 @@ fn in_conda(environment: &Path) -> PathBuf {
     environment.join(platform::PYTHON_IN_CONDA)
 }
 
-/// Where a conda environment of that name may be: where conda notes all that it made, and
-/// where it is by custom.
-fn conda_environments(name: &str) -> Vec<PathBuf> {
-    let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned());
-    let mut places = Vec::new();
-    if let Some(home) = &home {
-        let noted = std::fs::read_to_string(home.join(".conda/environments.txt"));
-        let noted = noted.unwrap_or_default();
-        let noted = noted.lines().map(PathBuf::from);
-        places.extend(noted.filter(|path| path.file_name().is_some_and(|last| last == name)));
-    }
-    let roots = ["MAMBA_ROOT_PREFIX", "CONDA_ROOT"].into_iter().filter_map(std::env::var_os);
-    let roots = roots
-        .map(PathBuf::from)
-        .chain(home.iter().flat_map(|home| CONDA_HOMES.map(|conda| home.join(conda))));
-    places.extend(
-        roots.chain([PathBuf::from("/opt/conda")]).map(|root| root.join("envs").join(name)),
-    );
-    places
-}
-
 impl Python {
     /// Variables with which programs of the same environment are found.
     pub fn environment(&self) -> Vec<(String, String)> {
@@ -234,9 +204,15 @@ impl Python {
         let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
         let Ok(path) = std::env::join_paths(folders) else { return Vec::new() };
         let mut variables = vec![("PATH".to_owned(), path.to_string_lossy().into_owned())];
-        let home = folder.parent().filter(|home| home.join("pyvenv.cfg").is_file());
-        if let Some(home) = home {
-            variables.push(("VIRTUAL_ENV".to_owned(), home.to_string_lossy().into_owned()));
+        // conda's Python is beside the folder of programs on Windows.
+        for (home, holds, name) in [
+            (folder.parent(), "pyvenv.cfg", "VIRTUAL_ENV"),
+            (folder.parent(), "conda-meta", "CONDA_PREFIX"),
+            (Some(folder), "conda-meta", "CONDA_PREFIX"),
+        ] {
+            if let Some(home) = home.filter(|home| home.join(holds).exists()) {
+                variables.push((name.to_owned(), home.to_string_lossy().into_owned()));
+            }
         }
         variables
     }

@@ -13,12 +13,17 @@ use branchline_mlflow::request::{
 };
 use branchline_mlflow::{One, Paged, source};
 
+/// What 1.x's list answers with unless it is told.
+const LISTED_RESULTS: i64 = 1000;
+
 pub(super) fn table() -> Table {
     vec![
         ("/mlflow/experiments/create", post(create)),
         ("/mlflow/experiments/get", get(get_one)),
         ("/mlflow/experiments/get-by-name", get(get_by_name)),
         ("/mlflow/experiments/search", post(search).get(search)),
+        // Of 1.x alone.
+        ("/mlflow/experiments/list", get(list)),
         ("/mlflow/experiments/update", post(update)),
         ("/mlflow/experiments/delete", post(delete)),
         ("/mlflow/experiments/restore", post(restore)),
@@ -61,10 +66,21 @@ async fn get_by_name(Call { engine, actor, message }: Call<GetExperimentByName>)
     json(&One("experiment", &engine.experiment_by_name(&actor, &name).await?))
 }
 
-async fn search(Call { engine, actor, message }: Call<SearchExperiments>) -> Answer {
+async fn search(call: Call<SearchExperiments>) -> Answer {
+    // There is no default here: what is not said is 0, which is refused.
+    page(call, 0).await
+}
+
+async fn list(call: Call<SearchExperiments>) -> Answer {
+    page(call, LISTED_RESULTS).await
+}
+
+async fn page(
+    Call { engine, actor, message }: Call<SearchExperiments>,
+    default_results: i64,
+) -> Answer {
     let search = ExperimentSearch {
-        // There is no default here: what is not said is 0, which is refused.
-        max_results: max_results(message.max_results, 0, limits::MAX_RESULTS)?,
+        max_results: max_results(message.max_results, default_results, limits::MAX_RESULTS)?,
         filter: message.filter.unwrap_or_default(),
         order_by: message.order_by.0,
         page_token: page_token(message.page_token),

@@ -52,6 +52,9 @@ pub fn routes() -> Router<AppState> {
         for (path, methods) in tables().into_iter().flatten() {
             router = router.route(&format!("{surface}/2.0{path}"), methods);
         }
+        for (path, methods) in tables_preview().into_iter().flatten() {
+            router = router.route(&format!("{surface}/2.0/preview{path}"), methods);
+        }
         for (path, methods) in tables_v3().into_iter().flatten() {
             router = router.route(&format!("{surface}/3.0{path}"), methods);
         }
@@ -85,6 +88,11 @@ fn tables() -> [Table; 14] {
         trace_search::table(),
         webhooks::table(),
     ]
+}
+
+/// What stands under `2.0/preview` too: where every 1.x client looks for the registry.
+fn tables_preview() -> [Table; 2] {
+    [registered_models::table(), model_versions::table()]
 }
 
 /// What stands under version 3.0.

@@ -25,6 +25,8 @@ pub(super) fn table() -> Table {
         ("/mlflow/registered-models/update", patch(update)),
         ("/mlflow/registered-models/delete", delete_route(delete)),
         ("/mlflow/registered-models/search", get(search)),
+        // Of 1.x alone: a search without a filter.
+        ("/mlflow/registered-models/list", get(search)),
         ("/mlflow/registered-models/get-latest-versions", post(latest).get(latest)),
         ("/mlflow/registered-models/set-tag", post(set_tag)),
         ("/mlflow/registered-models/delete-tag", delete_route(delete_tag)),

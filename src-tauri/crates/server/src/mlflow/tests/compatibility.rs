@@ -1,6 +1,6 @@
 //! `docs/mlflow-compatibility.md` says what the router does.
 
-use super::super::{SURFACES, tables, tables_outside, tables_v3, unsupported};
+use super::super::{SURFACES, tables, tables_outside, tables_preview, tables_v3, unsupported};
 use super::app::App;
 use axum::body::Body;
 use axum::http::{Method, Request, header};
@@ -45,9 +45,10 @@ fn documents() -> std::path::PathBuf {
 fn paths() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     let tables = tables().into_iter().flatten().map(|(path, _)| (path, "2.0"));
+    let preview = tables_preview().into_iter().flatten().map(|(path, _)| (path, "2.0/preview"));
     let tables_v3 = tables_v3().into_iter().flatten().map(|(path, _)| (path, "3.0"));
     let outside = tables_outside().into_iter().flatten().map(|(path, _)| (path, ""));
-    for (path, version) in tables.chain(tables_v3).chain(outside) {
+    for (path, version) in tables.chain(preview).chain(tables_v3).chain(outside) {
         found.entry(path).or_default().insert(version);
     }
     found

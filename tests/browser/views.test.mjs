@@ -1,0 +1,89 @@
+// What the runs of an experiment show, kept under names; by keyboard alone.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { startBrowser, startServer, until } from './harness.mjs'
+
+let server, browser, page, experiment
+const id = (name) => `[data-testid="${name}"]`
+const address = (query = '') => `${server.url}/#/experiments/${experiment}${query}`
+const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-testid'))
+const rows = () => page.locator(id('run-row')).count()
+const columns = () => page.locator('[data-testid^="sort-"]').evaluateAll((all) => all.map((one) => one.dataset.testid))
+
+before(async () => {
+  server = await startServer()
+  browser = await startBrowser()
+  page = await browser.newPage({ viewport: { width: 1440, height: 900 } })
+  page.setDefaultTimeout(15_000)
+  experiment = await server.api.experiment('views')
+  for (const [name, depth] of [['good', '1'], ['better', '2'], ['best', '2']]) {
+    const run = await server.api.run(experiment, name)
+    await server.api.param(run, 'depth', depth)
+  }
+  await page.goto(server.link)
+  await page.waitForSelector(id('nav-experiments'))
+})
+
+after(async () => {
+  await browser?.close()
+  await server?.stop()
+})
+
+test('a view of the runs is saved, shown again and forgotten, by keyboard', async () => {
+  const filter = encodeURIComponent("params.depth = '2'")
+  await page.goto(address(`?filter=${filter}&order=params.%60depth%60+ASC`))
+  await until(rows, 2, 'filtered')
+  await page.click(id('columns-open'))
+  await page.check(id('column-params.depth'))
+  await page.uncheck(id('column-status'))
+  await page.keyboard.press('Escape')
+  await until(() => columns().then((all) => all.includes('sort-params.depth')), true, 'a column more')
+  const few = await columns()
+  assert.ok(!few.includes('sort-status'), `${few}`)
+
+  await page.focus(id('views'))
+  await page.keyboard.press('Enter')
+  await until(focused, 'view-name', 'the name is asked for')
+  const saved = page.waitForResponse((r) => r.url().endsWith('/preferences') && r.request().method() === 'PATCH')
+  await page.keyboard.type('deep ones')
+  await page.keyboard.press('Enter')
+  await saved
+  assert.equal(await page.getAttribute(id('view'), 'aria-current'), 'true', 'it is what is shown')
+  await page.keyboard.press('Escape')
+  await until(focused, 'views', 'where one was')
+
+  await page.goto(address())
+  await page.reload()
+  await until(rows, 3, 'all of them')
+  await page.click(id('columns-open'))
+  await page.check(id('column-status'))
+  await page.keyboard.press('Escape')
+  await until(() => columns().then((all) => all.includes('sort-status')), true, 'another column')
+  await page.focus(id('views'))
+  await page.keyboard.press('Enter')
+  await until(focused, 'view', 'the view has the focus')
+  assert.equal(await page.getAttribute(id('view'), 'aria-current'), null, 'something else is shown')
+  await page.keyboard.press('Enter')
+  await until(rows, 2, 'filtered again')
+  assert.equal(await page.inputValue(id('filter-input')), "params.depth = '2'")
+  assert.match(page.url(), /order=params/)
+  assert.deepEqual(await columns(), few)
+
+  await page.focus(id('views'))
+  await page.keyboard.press('Enter')
+  await until(focused, 'view', 'open again')
+  await page.keyboard.press('Tab')
+  await until(focused, 'view-forget', 'beside it')
+  await page.keyboard.press('Enter')
+  await until(() => page.locator(id('view')).count(), 0, 'forgotten')
+  assert.equal(await focused(), 'view-name', 'the focus is not lost')
+})
+
+test('another experiment has views of its own', async () => {
+  const other = await server.api.experiment('other')
+  await server.api.run(other, 'alone')
+  await page.goto(`${server.url}/#/experiments/${other}`)
+  await page.click(id('views'))
+  await page.waitForSelector(id('view-name'))
+  assert.equal(await page.locator(id('view')).count(), 0)
+})

@@ -115,7 +115,7 @@ def test_a_supervisor_that_waits_ends_with_its_owner(administer: Callable[..., S
     server = administer()
     pid, _ = supervisor_of(server)
     server.kill()
-    harness.wait_until(lambda: not Path(f"/proc/{pid}").exists(), 1.5, "the supervisor to end with the pipe")
+    harness.wait_until(lambda: not Path(f"/proc/{pid}").exists(), 10, "the supervisor to end with the pipe")
 
 
 def memory(pid: int) -> int:

@@ -7,11 +7,13 @@ mod credentials;
 mod fill;
 mod history;
 mod http;
+mod in_turn;
 mod limits;
 mod logging;
 mod options;
 mod queue;
 mod registry;
+mod rules;
 mod search;
 mod start;
 mod stats;
@@ -48,6 +50,7 @@ fn run(options: &Options) -> Result<()> {
     registry::measure(options, &mut table)?;
     client::measure(options, &mut table)?;
     credentials::measure(options, &mut table)?;
+    rules::measure(options, &mut table)?;
     queue::measure(options, &mut table)?;
     table.finish(options)
 }

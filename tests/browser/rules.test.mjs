@@ -95,7 +95,7 @@ test('a run under way offers to tell when it ends, once', async () => {
   await until(() => page.locator(id('bell-count')).count(), 0, 'all of it is read')
   await page.click(id('bell-rules'))
   const row = page.locator(id('rule-row')).first()
-  assert.match(await row.innerText(), /once/)
+  await until(async () => /once/.test(await row.innerText()), true, 'the new rule stands first')
   assert.equal(await row.locator(id('rule-enabled')).isChecked(), false, 'it has told')
 })
 

@@ -301,6 +301,15 @@ impl Engine {
         self.write(actor, Class::Tracking, work).await
     }
 
+    /// A tracking write of a few rows, which may run on the caller's thread.
+    async fn jot<T, F>(&self, actor: &Actor, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>, &Actor) -> StoreResult<T> + Send + 'static,
+    {
+        self.write(actor, Class::Brief, work).await
+    }
+
     /// A write that is answered after the disk sync.
     async fn durably<T, F>(&self, actor: &Actor, work: F) -> Result<T>
     where

@@ -138,7 +138,7 @@ impl Engine {
     /// The experiment does not exist or is deleted; a name or tag breaks a rule.
     pub async fn create_run(&self, actor: &Actor, new: NewRun) -> Result<Run> {
         let (name, tags) = name_and_tags(new.name, new.tags)?;
-        self.track(actor, move |tx, actor| {
+        self.jot(actor, move |tx, actor| {
             let experiment = active_experiment(tx, new.experiment_id)?;
             let run_id = RunId::random();
             let location = &experiment.artifact_location;
@@ -201,7 +201,7 @@ impl Engine {
         let id = id.clone();
         let name =
             update.name.filter(|name| !name.is_empty()).map(|name| cut(name, limits::TAG_VALUE));
-        self.track(actor, move |tx, actor| {
+        self.jot(actor, move |tx, actor| {
             let run = active(tx, &id)?;
             tx.update_run(actor, &id, &run, update.status, update.end_time, name.as_deref())?;
             if let Some(name) = name {

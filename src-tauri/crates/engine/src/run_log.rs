@@ -6,8 +6,11 @@ use branchline_core::{
     Actor, DatasetInput, Error, Metric, ModelId, ModelOutput, Param, Result, RunId, Tag, limits,
     name,
 };
-use branchline_store::{StoreResult, WriteTx};
+use branchline_store::{Class, StoreResult, WriteTx};
 use std::collections::HashSet;
+
+/// Rows up to which a batch is written as soon as a single value is.
+const BRIEF: usize = 100;
 
 /// What a call logs.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +24,10 @@ pub struct LogBatch {
 }
 
 impl LogBatch {
+    fn rows(&self) -> usize {
+        self.metrics.len() + self.params.len() + self.tags.len()
+    }
+
     fn checked(self) -> Result<Self> {
         for metric in &self.metrics {
             name::check_key("metric", &metric.key)?;
@@ -100,7 +107,8 @@ impl Engine {
     pub async fn log_batch(&self, actor: &Actor, id: &RunId, batch: LogBatch) -> Result<()> {
         let batch = batch.checked()?;
         let id = id.clone();
-        self.track(actor, move |tx, actor| {
+        let class = if batch.rows() <= BRIEF { Class::Brief } else { Class::Tracking };
+        let write = self.write(actor, class, move |tx, actor| {
             let run = active(tx, &id)?;
             if !batch.params.is_empty() {
                 tx.log_params(actor, &id, &run, &batch.params)?;
@@ -113,8 +121,8 @@ impl Engine {
                 set_tags(tx, actor, &id, &batch.tags)?;
             }
             Ok(())
-        })
-        .await
+        });
+        write.await
     }
 
     /// Removes a tag of an active run.
@@ -123,7 +131,7 @@ impl Engine {
     /// There is no such tag or active run.
     pub async fn delete_run_tag(&self, actor: &Actor, id: &RunId, key: &str) -> Result<()> {
         let (id, key) = (id.clone(), key.to_owned());
-        self.track(actor, move |tx, actor| {
+        self.jot(actor, move |tx, actor| {
             let run = active(tx, &id)?;
             if tx.delete_tag(actor, &id, &run, &key)? {
                 return Ok(());

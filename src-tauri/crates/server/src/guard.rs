@@ -47,6 +47,7 @@ pub(crate) async fn guard(
     let trace = Trace::begin(&request);
     let origin = request.headers().get(header::ORIGIN).cloned();
     let surface = Surface::of(request.uri().path());
+    let safe = request.method().is_safe();
     let mut response = match admit(&state, surface, &mut request).await {
         Ok(()) => match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(response) => response,
@@ -59,7 +60,7 @@ pub(crate) async fn guard(
         }
         Err(Refusal::Credential { error, .. }) => failure(surface, error),
     };
-    harden(response.headers_mut());
+    harden(safe, response.headers_mut());
     if let Some(origin) = origin {
         share(&state, &origin, response.headers_mut());
     }
@@ -199,13 +200,18 @@ fn share(state: &AppState, origin: &HeaderValue, headers: &mut HeaderMap) {
     }
 }
 
-fn harden(headers: &mut HeaderMap) {
+/// Says what others may do with an answer. What guards pages goes with the methods that a page of
+/// another site can use ([`check_origin`]): clients that log read every header, and MLflow's takes
+/// longer for that than this server for the call.
+fn harden(safe: bool, headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     // Answers hold secrets and change at any time; what may be kept says so itself.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if safe {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    }
 }
 
 fn forbidden(text: &'static str) -> Response {

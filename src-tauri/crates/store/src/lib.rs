@@ -34,6 +34,7 @@ mod leftover;
 mod logged_model;
 mod metric;
 mod migrate;
+mod model_version;
 mod names;
 mod notification;
 mod outbox;
@@ -41,7 +42,8 @@ mod platform;
 mod project;
 mod query;
 mod readers;
-mod registry;
+mod registered_model;
+mod registry_search;
 mod role;
 mod rule;
 mod rule_watch;
@@ -89,10 +91,11 @@ pub use job_write::{Enqueued, Place};
 pub use leftover::Leftover;
 pub use logged_model::{LoggedModelOrder, LoggedModelQuery, ModelRow, NewModelRow};
 pub use metric::{HistoryCursor, MetricPoint, MetricSummary};
+pub use model_version::{NewVersionRow, VersionRow};
 pub use outbox::{Mail, MailKind, MailState, NewMail};
 pub use project::Project;
 pub use query::SearchPage;
-pub use registry::{NewVersionRow, PROMPT_TAG, RegisteredModelRow, VersionRow};
+pub use registered_model::{PROMPT_TAG, RegisteredModelRow};
 pub use rule::RuleRow;
 pub use run::RunRow;
 pub use run_search::RunQuery;
@@ -150,6 +153,8 @@ impl Durability {
 pub enum Class {
     /// Runs, metrics, params, tags, inputs: after the commit.
     Tracking,
+    /// The same, and over in well under a millisecond: the caller's own thread may run it.
+    Brief,
     /// Registry, accounts: after the disk sync.
     Durable,
 }

@@ -1,5 +1,8 @@
-//! The one thread that writes. It takes whatever is queued, commits it at once, and
-//! answers the callers after the commit: requests that arrive together share one.
+//! The one connection that writes, and the thread that has it by day. The thread takes
+//! whatever is queued, commits it at once, and answers the callers after the commit: requests
+//! that arrive together share one. While it has nothing to do, a caller with a brief request
+//! borrows the connection and commits for itself: waking the thread and being woken by it
+//! would cost more than the write.
 
 use crate::error::{StoreError, StoreResult};
 use crate::names::Names;
@@ -38,8 +41,12 @@ pub(crate) struct Context {
 
 pub(crate) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Request>>>,
+    desk: Arc<Desk>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// Where the connection is; empty once the thread has ended.
+type Desk = Mutex<Option<Connected>>;
 
 struct Request {
     class: Class,
@@ -108,11 +115,13 @@ fn closing() -> Error {
 impl Writer {
     pub(crate) fn start(connection: Connection, context: Context) -> Result<Self> {
         let (queue, requests) = mpsc::channel(QUEUE);
+        let desk = Arc::new(Desk::new(Some(Connected::new(connection, context))));
+        let mine = Arc::clone(&desk);
         let thread = std::thread::Builder::new()
             .name("store-write".into())
-            .spawn(move || Loop::new(connection, context).run(requests))
+            .spawn(move || serve(&mine, requests))
             .map_err(|e| Error::internal("The writer thread cannot be started.").source(e))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(queue)), desk, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) async fn submit<T, F>(&self, class: Class, work: F) -> Result<T>
@@ -124,9 +133,31 @@ impl Writer {
         let work = Box::new(Closure { work: Some(work), result: None, reply });
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or_else(closing)?;
-        queue.send(Request { class, work }).await.map_err(|_| closing())?;
+        if let Err(request) = self.by_the_caller(&queue, Request { class, work }) {
+            queue.send(request).await.map_err(|_| closing())?;
+        }
         drop(queue);
         answer.await.map_err(|_| closing())?
+    }
+
+    /// Commits a brief request here and now, when nobody else writes or waits; else gives it
+    /// back.
+    fn by_the_caller(
+        &self,
+        queue: &mpsc::Sender<Request>,
+        request: Request,
+    ) -> std::result::Result<(), Request> {
+        if request.class != Class::Brief || queue.capacity() < QUEUE {
+            return Err(request);
+        }
+        let Ok(mut desk) = self.desk.try_lock() else { return Err(request) };
+        match desk.as_mut() {
+            Some(connected) if connected.may_be_borrowed() => {
+                connected.commit(vec![request]);
+                Ok(())
+            }
+            _ => Err(request),
+        }
     }
 
     pub(crate) async fn close(&self) {
@@ -158,7 +189,26 @@ pub(crate) fn seed(
     run().map_err(Error::from)
 }
 
-struct Loop {
+/// The thread: batches, until nobody can queue any more.
+fn serve(desk: &Desk, mut requests: mpsc::Receiver<Request>) {
+    while let Some(first) = requests.blocking_recv() {
+        let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(connected) = desk.as_mut() else { return };
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(next) = requests.try_recv()
+        {
+            batch.push(next);
+        }
+        connected.commit(batch);
+        connected.checkpoint_if_long();
+    }
+    if let Some(connected) = desk.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        connected.end();
+    }
+}
+
+struct Connected {
     connection: Connection,
     context: Context,
     names: Names,
@@ -168,7 +218,7 @@ struct Loop {
     batches: u64,
 }
 
-impl Loop {
+impl Connected {
     fn new(connection: Connection, context: Context) -> Self {
         Self {
             connection,
@@ -181,17 +231,14 @@ impl Loop {
         }
     }
 
-    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        while let Some(first) = requests.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Ok(next) = requests.try_recv()
-            {
-                batch.push(next);
-            }
-            self.commit(batch);
-            self.checkpoint_if_long();
-        }
+    /// Whether a caller may commit here: not where it would have to wait for the disk, and
+    /// not when the length of the log is due to be looked at.
+    fn may_be_borrowed(&self) -> bool {
+        self.context.durability != Durability::PowerSafe
+            && !(self.batches + 1).is_multiple_of(CHECK_EVERY)
+    }
+
+    fn end(self) {
         // Statistics that the query planner asks for; cheap when nothing changed.
         if let Err(error) = self.connection.execute_batch("PRAGMA optimize") {
             tracing::debug!(%error, "statistics were not refreshed");
@@ -199,6 +246,7 @@ impl Loop {
     }
 
     fn commit(&mut self, mut batch: Vec<Request>) {
+        self.batches += 1;
         let mut pending = Pending::default();
         let outcome = self.transact(&mut batch, &mut pending);
         match &outcome {
@@ -295,8 +343,7 @@ impl Loop {
         self.coalesce = Coalesce::default();
     }
 
-    fn checkpoint_if_long(&mut self) {
-        self.batches += 1;
+    fn checkpoint_if_long(&self) {
         if !self.batches.is_multiple_of(CHECK_EVERY) {
             return;
         }

@@ -241,7 +241,11 @@ async fn every_answer_carries_the_security_headers() {
         assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(answer.headers()["x-frame-options"], "SAMEORIGIN", "{path}");
         assert_eq!(answer.headers()["referrer-policy"], "same-origin", "{path}");
+        assert_eq!(answer.headers()["cross-origin-resource-policy"], "same-origin", "{path}");
     }
+    let post = app.anonymous(Method::POST, "/api/v1/session").send().await.unwrap();
+    assert_eq!(post.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(post.headers()["cache-control"], "no-store");
     let page = app.anonymous(Method::GET, "/").send().await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");

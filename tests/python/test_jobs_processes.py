@@ -92,6 +92,36 @@ def test_a_supervisor_that_is_killed_takes_its_job_along(administer: Callable[..
     harness.wait_until(lambda: not Path(f"/proc/{pid}").exists(), 10, "the job to die")
 
 
+def supervisor_of(server: Server, **options: object) -> tuple[int, dict[str, object]]:
+    """The process above a short job's, and the job's first attempt."""
+    task_id = python(server, "import os; print(os.getppid())", **options)
+    attempt = ended(server, task_id)["attempts"][0]
+    return int(log(server, task_id)["text"]), attempt
+
+
+def test_a_supervisor_is_used_again_while_jobs_follow_and_gone_when_none_do(
+    administer: Callable[..., Server],
+) -> None:
+    server = administer()
+    busy = python(server, "import time\nwhile time.process_time() < 0.6: pass")
+    assert ended(server, busy)["attempts"][0]["cpu_ms"] >= 500
+    first, attempt = supervisor_of(server)
+    assert attempt["cpu_ms"] < 400, "of this job, not of the one before"
+    second, _ = supervisor_of(server)
+    assert first == second
+    os.kill(second, signal.SIGKILL)
+    third, attempt = supervisor_of(server)
+    assert third != second and attempt["reason"] is None, "one that is killed while it waits is no job's misfortune"
+    harness.wait_until(lambda: not Path(f"/proc/{third}").exists(), 10, "the supervisor to end")
+
+
+def test_a_supervisor_that_waits_ends_with_its_owner(administer: Callable[..., Server]) -> None:
+    server = administer()
+    pid, _ = supervisor_of(server)
+    server.kill()
+    harness.wait_until(lambda: not Path(f"/proc/{pid}").exists(), 10, "the supervisor to end with the pipe")
+
+
 def memory(pid: int) -> int:
     """Resident bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

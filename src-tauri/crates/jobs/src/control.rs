@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, watch};
 
 /// Why a running job is ended.
@@ -88,10 +88,9 @@ impl Controls {
     }
 
     fn pull(&self, task_id: &str, stop: &Stop) {
-        let cords = self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cord) = cords.get(task_id) {
-            // Of an attempt that has just ended nobody listens any more.
-            let _ = cord.send(stop.clone());
+        if let Some(cord) = self.cords().get(task_id) {
+            // It is seen by whoever takes its other end later, too.
+            cord.send_replace(stop.clone());
         }
     }
 
@@ -100,20 +99,28 @@ impl Controls {
             true => Stop::PutBack,
             false => Stop::Leaving,
         };
-        let cords = self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner);
-        for cord in cords.values() {
-            let _ = cord.send(stop.clone());
+        for cord in self.cords().values() {
+            cord.send_replace(stop.clone());
         }
     }
 
-    pub(crate) fn hold(&self, task_id: &str) -> watch::Receiver<Stop> {
-        let (cord, end) = watch::channel(Stop::No);
-        let mut cords = self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner);
-        cords.insert(task_id.to_owned(), cord);
-        end
+    fn cords(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Stop>>> {
+        self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on whoever cancels this job reaches the attempt at it that is being claimed.
+    pub fn hold(&self, task_id: &str) {
+        self.cords().insert(task_id.to_owned(), watch::Sender::new(Stop::No));
+    }
+
+    /// The end of a job's cord; of a new one, where nobody holds any.
+    pub(crate) fn cord(&self, task_id: &str) -> watch::Receiver<Stop> {
+        let mut cords = self.cords();
+        let cord = cords.entry(task_id.to_owned()).or_insert_with(|| watch::Sender::new(Stop::No));
+        cord.subscribe()
     }
 
     pub(crate) fn let_go(&self, task_id: &str) {
-        self.inner.cords.lock().unwrap_or_else(PoisonError::into_inner).remove(task_id);
+        self.cords().remove(task_id);
     }
 }

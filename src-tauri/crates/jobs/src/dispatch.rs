@@ -2,11 +2,13 @@
 //! somebody rings. It never looks whether there is something to do.
 
 use crate::control::{Controls, Stop};
-use crate::ledger::JobLedger;
+use crate::ledger::{Attempted, JobLedger};
 use crate::process;
-use branchline_core::{AttemptEnd, ErrorCode, Job, Outcome, Result};
+use crate::supervisors::Supervisors;
+use branchline_core::{AttemptEnd, Error, ErrorCode, Job, Outcome, Result};
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -36,6 +38,17 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 /// How long a dispatcher that failed waits before it goes on.
 const RECOVER: Duration = Duration::from_secs(2);
 
+/// What attempts are made with.
+pub(crate) struct Hands<L> {
+    pub(crate) ledger: L,
+    pub(crate) controls: Controls,
+    pub(crate) options: Options,
+    pub(crate) supervisors: Supervisors,
+}
+
+/// Attempts under way, and ends that are being noted by themselves.
+type Running = JoinSet<Option<Attempted>>;
+
 /// Runs jobs until `stop`; then ends what runs, each as its job says, and returns.
 pub async fn dispatch<L: JobLedger>(
     ledger: L,
@@ -43,23 +56,20 @@ pub async fn dispatch<L: JobLedger>(
     options: Options,
     stop: impl Future<Output = ()>,
 ) {
-    let mut running = JoinSet::new();
+    let supervisors = Supervisors::new(options.supervisor.clone());
+    let hands = Arc::new(Hands { ledger, controls, options, supervisors });
+    let mut running = Running::new();
+    let mut ended = Vec::new();
     tokio::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
-            failed = work(&ledger, &controls, &options, &mut running) => {
+            failed = work(&hands, &mut running, &mut ended) => {
                 if let Err(error) = failed {
-                    if error.code == ErrorCode::StorageFull {
-                        // Said once, and shown for as long as it lasts.
-                        if controls.trouble().is_none() {
-                            tracing::error!("Queues stand still until the disk has space: {error}");
-                        }
-                        controls.set_trouble(Some(format!("{} Jobs go on when there is.", error.message)));
-                    } else {
-                        tracing::error!("Jobs are not claimed for a moment: {error}");
-                    }
+                    complain(&hands.controls, &error);
                 }
+                // An end that cannot be noted keeps no other from being noted.
+                note_each(&hands, &mut running, &mut ended);
                 tokio::select! {
                     () = &mut stop => break,
                     () = tokio::time::sleep(RECOVER) => {}
@@ -67,33 +77,52 @@ pub async fn dispatch<L: JobLedger>(
             }
         }
     }
-    controls.leave();
-    while running.join_next().await.is_some() {}
+    hands.controls.leave();
+    note_each(&hands, &mut running, &mut ended);
+    while let Some(done) = running.join_next().await {
+        ended.extend(done.ok().flatten());
+        note_each(&hands, &mut running, &mut ended);
+    }
+    hands.supervisors.end_all().await;
+}
+
+fn complain(controls: &Controls, error: &Error) {
+    if error.code != ErrorCode::StorageFull {
+        tracing::error!("Jobs are not claimed for a moment: {error}");
+        return;
+    }
+    // Said once, and shown for as long as it lasts.
+    if controls.trouble().is_none() {
+        tracing::error!("Queues stand still until the disk has space: {error}");
+    }
+    controls.set_trouble(Some(format!("{} Jobs go on when there is.", error.message)));
 }
 
 async fn work<L: JobLedger>(
-    ledger: &L,
-    controls: &Controls,
-    options: &Options,
-    running: &mut JoinSet<()>,
+    hands: &Arc<Hands<L>>,
+    running: &mut Running,
+    ended: &mut Vec<Attempted>,
 ) -> Result<()> {
+    let Hands { ledger, controls, options, supervisors } = &**hands;
     ledger.recover(&options.worker).await?;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
+        while let Some(done) = running.try_join_next() {
+            ended.extend(done.ok().flatten());
+        }
         let room = match controls.is_finishing() {
             true => 0,
             false => AT_ONCE.saturating_sub(running.len()),
         };
-        let claimed = ledger.claim(&options.worker, room, LEASE).await?;
+        let claimed = ledger.claim(&options.worker, ended, room, LEASE).await?;
+        ended.clear();
         if controls.trouble().is_some() {
             tracing::info!("The disk has space: queues go on.");
             controls.set_trouble(None);
         }
         for job in claimed.jobs {
-            // Before anybody can cancel it in vain.
-            let cord = controls.hold(&job.task_id);
-            running.spawn(attempt(ledger.clone(), controls.clone(), options.clone(), job, cord));
+            running.spawn(attempt(Arc::clone(hands), job));
         }
         let due = async {
             match claimed.next_in {
@@ -106,7 +135,11 @@ async fn work<L: JobLedger>(
             tokio::select! {
                 () = controls.rung() => break,
                 () = &mut due => break,
-                Some(_) = running.join_next(), if !running.is_empty() => break,
+                Some(done) = running.join_next(), if !running.is_empty() => {
+                    ended.extend(done.ok().flatten());
+                    break;
+                }
+                () = supervisors.end_longest() => {}
                 _ = heartbeat.tick(), if !running.is_empty() => {
                     ledger.extend(&options.worker, LEASE).await?;
                 }
@@ -115,37 +148,44 @@ async fn work<L: JobLedger>(
     }
 }
 
-async fn attempt<L: JobLedger>(
-    ledger: L,
-    controls: Controls,
-    options: Options,
-    job: Job,
-    mut cord: watch::Receiver<Stop>,
-) {
-    let end = match ledger.is_called(&job) {
-        true => call(&ledger, &job, &mut cord).await,
-        false => process::run(&ledger, &options, &job, &mut cord).await,
+async fn attempt<L: JobLedger>(hands: Arc<Hands<L>>, job: Job) -> Option<Attempted> {
+    let mut cord = hands.controls.cord(&job.task_id);
+    let end = match hands.ledger.is_called(&job) {
+        true => call(&hands.ledger, &job, &mut cord).await,
+        false => process::run(&hands, &job, &mut cord).await,
     };
-    controls.let_go(&job.task_id);
-    // An end that cannot be noted is noted when it can; if we end before, the job is found
-    // as lost.
-    while let Err(error) = ledger.finish(&job, end.clone()).await {
-        tracing::error!(job.id = %job.task_id, "the end of a job could not be noted: {error}");
+    hands.controls.let_go(&job.task_id);
+    Some(Attempted { job, end })
+}
+
+/// Has each end noted by itself, however long that takes.
+fn note_each<L: JobLedger>(
+    hands: &Arc<Hands<L>>,
+    running: &mut Running,
+    ended: &mut Vec<Attempted>,
+) {
+    for one in ended.drain(..) {
+        running.spawn(note(Arc::clone(hands), one));
+    }
+}
+
+/// An end that cannot be noted is noted when it can; if we end before, the job is found as
+/// lost.
+async fn note<L: JobLedger>(hands: Arc<Hands<L>>, ended: Attempted) -> Option<Attempted> {
+    while let Err(error) = hands.ledger.finish(&ended).await {
+        let id = &ended.job.task_id;
+        tracing::error!(job.id = %id, "the end of a job could not be noted: {error}");
         if error.code == ErrorCode::TemporarilyUnavailable {
-            return;
+            break;
         }
         tokio::time::sleep(RECOVER).await;
     }
+    None
 }
 
 /// Does a job in this process, where a panic is its failure. It is ended where it waits, so
 /// both limits mean the same to it.
 async fn call<L: JobLedger>(ledger: &L, job: &Job, cord: &mut watch::Receiver<Stop>) -> AttemptEnd {
-    match ledger.started(job, None).await {
-        Ok(true) => {}
-        Ok(false) => return Outcome::Lost("The attempt no longer counts.".to_owned()).into(),
-        Err(error) => return process::failure("NotStarted", &error.to_string()).into(),
-    }
     let (ledger, its_job) = (ledger.clone(), job.clone());
     // A task of its own, so that a panic ends only that.
     let work = tokio::spawn(async move { ledger.call(&its_job).await });
@@ -204,8 +244,8 @@ pub(crate) async fn stopped(cord: &mut watch::Receiver<Stop>) -> Stop {
 mod tests {
     use super::*;
     use crate::ledger::{Claimed, Launch};
-    use branchline_core::{Error, JobOptions};
-    use std::sync::Arc;
+    use branchline_core::JobOptions;
+    use std::sync::Mutex;
     use tokio::sync::{Notify, mpsc};
 
     /// Holds one job that waits for ever, and tells how it ended.
@@ -220,7 +260,16 @@ mod tests {
         async fn recover(&self, _worker: &str) -> Result<()> {
             Ok(())
         }
-        async fn claim(&self, _worker: &str, room: usize, _lease: Duration) -> Result<Claimed> {
+        async fn claim(
+            &self,
+            _worker: &str,
+            ended: &[Attempted],
+            room: usize,
+            _lease: Duration,
+        ) -> Result<Claimed> {
+            for one in ended {
+                self.finish(one).await?;
+            }
             let jobs = if room > 0 { vec![self.job.clone()] } else { Vec::new() };
             Ok(Claimed { jobs, next_in: None })
         }
@@ -233,7 +282,7 @@ mod tests {
         async fn prepare(&self, _job: &Job) -> Result<Launch> {
             Err(Error::internal("It has no process."))
         }
-        async fn started(&self, _job: &Job, _pid: Option<u32>) -> Result<bool> {
+        async fn started(&self, _job: &Job, _pid: u32) -> Result<bool> {
             Ok(true)
         }
         async fn call(&self, _job: &Job) -> Outcome {
@@ -242,8 +291,8 @@ mod tests {
         }
         async fn reported(&self, _job: &Job, _line: String) {}
         fn wrote(&self, _job: &Job) {}
-        async fn finish(&self, _job: &Job, end: AttemptEnd) -> Result<()> {
-            let _ = self.ends.send(end.outcome);
+        async fn finish(&self, ended: &Attempted) -> Result<()> {
+            let _ = self.ends.send(ended.end.outcome.clone());
             Ok(())
         }
     }
@@ -254,7 +303,7 @@ mod tests {
         (One { job, began: Arc::default(), ends }, heard)
     }
 
-    async fn run(ledger: One, controls: &Controls, stop: impl Future<Output = ()>) {
+    async fn run(ledger: impl JobLedger, controls: &Controls, stop: impl Future<Output = ()>) {
         let options = Options {
             worker: "w".into(),
             supervisor: PathBuf::new(),
@@ -299,5 +348,112 @@ mod tests {
         controls.finish(true);
         run(ledger, &controls, tokio::time::sleep(Duration::from_millis(5))).await;
         assert!(heard.try_recv().is_err(), "it was never claimed");
+    }
+
+    /// Holds jobs that end at once, and tells what was noted of which, with a claim or by itself.
+    #[derive(Clone)]
+    struct Several {
+        jobs: Arc<Mutex<Vec<Job>>>,
+        noted: mpsc::UnboundedSender<(&'static str, String)>,
+    }
+
+    impl Several {
+        fn note(&self, how: &'static str, ended: &[Attempted]) -> Result<()> {
+            if ended.iter().any(|one| one.job.task_id == "bad") {
+                return Err(Error::internal("It cannot be noted."));
+            }
+            for one in ended {
+                let _ = self.noted.send((how, one.job.task_id.clone()));
+            }
+            Ok(())
+        }
+
+        fn add(&self, id: &str) {
+            self.jobs.lock().unwrap().push(Job { task_id: id.into(), ..Job::default() });
+        }
+    }
+
+    impl JobLedger for Several {
+        async fn recover(&self, _worker: &str) -> Result<()> {
+            Ok(())
+        }
+        async fn claim(
+            &self,
+            _worker: &str,
+            ended: &[Attempted],
+            _room: usize,
+            _lease: Duration,
+        ) -> Result<Claimed> {
+            self.note("with a claim", ended)?;
+            Ok(Claimed { jobs: std::mem::take(&mut self.jobs.lock().unwrap()), next_in: None })
+        }
+        async fn extend(&self, _worker: &str, _lease: Duration) -> Result<()> {
+            Ok(())
+        }
+        fn is_called(&self, _job: &Job) -> bool {
+            true
+        }
+        async fn prepare(&self, _job: &Job) -> Result<Launch> {
+            Err(Error::internal("It has no process."))
+        }
+        async fn started(&self, _job: &Job, _pid: u32) -> Result<bool> {
+            Ok(true)
+        }
+        async fn call(&self, _job: &Job) -> Outcome {
+            Outcome::Success("null".to_owned())
+        }
+        async fn reported(&self, _job: &Job, _line: String) {}
+        fn wrote(&self, _job: &Job) {}
+        async fn finish(&self, ended: &Attempted) -> Result<()> {
+            self.note("by itself", std::slice::from_ref(ended))
+        }
+    }
+
+    fn several(ids: &[&str]) -> (Several, mpsc::UnboundedReceiver<(&'static str, String)>) {
+        let (noted, heard) = mpsc::unbounded_channel();
+        let ledger = Several { jobs: Arc::default(), noted };
+        ids.iter().for_each(|id| ledger.add(id));
+        (ledger, heard)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_are_noted_with_the_next_claim() {
+        let (ledger, mut heard) = several(&["a", "b"]);
+        let stop = async {
+            for id in ["a", "b"] {
+                assert_eq!(heard.recv().await, Some(("with a claim", id.to_owned())));
+            }
+        };
+        run(ledger, &Controls::default(), stop).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_cannot_be_noted_keeps_no_other_from_being_noted() {
+        let (ledger, mut heard) = several(&["a", "bad"]);
+        let controls = Controls::default();
+        let mut went_on = false;
+        let stop = async {
+            assert_eq!(heard.recv().await.map(|(_, id)| id).as_deref(), Some("a"));
+            ledger.add("c");
+            controls.ring();
+            assert_eq!(heard.recv().await, Some(("with a claim", "c".to_owned())));
+            went_on = true;
+        };
+        let dispatched = run(ledger.clone(), &controls, stop);
+        // What cannot be noted is tried for as long as the program goes on.
+        assert!(tokio::time::timeout(Duration::from_secs(600), dispatched).await.is_err());
+        assert!(went_on);
+    }
+
+    #[tokio::test]
+    async fn q17_a_job_that_is_cancelled_before_it_is_taken_up_ends() {
+        let (ledger, mut heard) = one(JobOptions::default());
+        let controls = Controls::default();
+        controls.hold("a");
+        controls.cancel("a");
+        let stop = async {
+            assert!(matches!(heard.recv().await, Some(Outcome::Revoked(_))));
+        };
+        run(ledger, &controls, stop).await;
     }
 }

@@ -11,12 +11,13 @@ pub mod policy;
 mod process;
 mod schedule;
 pub mod supervisor;
+mod supervisors;
 mod timing;
 mod usage;
 
 pub use control::Controls;
 pub use dispatch::{Options, dispatch};
-pub use ledger::{Claimed, JobLedger, Launch};
+pub use ledger::{Attempted, Claimed, JobLedger, Launch};
 pub use schedule::{ScheduleLedger, keep_schedules};
 pub use timing::Rhythm;
 pub use usage::Usage;

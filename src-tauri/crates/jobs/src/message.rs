@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The first line that a supervisor is told.
+/// A job's process as it has to be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) command: Vec<String>,
@@ -17,10 +17,12 @@ pub(crate) struct Orders {
     pub(crate) memory_limit: Option<i64>,
 }
 
-/// What it is told later; the end of the pipe says that the owner is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What a supervisor is told; the end of the pipe says that the owner is gone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Order {
+    /// Run this job; the one before has ended.
+    Run(Box<Orders>),
     /// End the job: ask, ask again, then make it.
     Stop,
 }

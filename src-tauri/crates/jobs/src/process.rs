@@ -1,20 +1,16 @@
-//! A job's process, seen from the owner: starts its supervisor, listens to it, and turns
+//! A job's process, seen from the owner: orders it from a supervisor, listens to that, and turns
 //! what it tells into the attempt's end.
 
 use crate::control::Stop;
-use crate::dispatch::{Options, stopped, when_stopped};
+use crate::dispatch::{Hands, Options, stopped, when_stopped};
 use crate::ledger::{JobLedger, Launch};
 use crate::message::{Cause, Ended, Order, Orders, Report};
-use crate::supervisor::COMMAND;
+use crate::supervisors::Supervisor;
 use branchline_core::{AttemptEnd, Job, Outcome};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::io;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -49,12 +45,11 @@ pub(crate) fn past_soft_limit() -> Outcome {
 
 /// Runs a job's process to its end.
 pub(crate) async fn run<L: JobLedger>(
-    ledger: &L,
-    options: &Options,
+    hands: &Hands<L>,
     job: &Job,
     cord: &mut watch::Receiver<Stop>,
 ) -> AttemptEnd {
-    let launch = match ledger.prepare(job).await {
+    let launch = match hands.ledger.prepare(job).await {
         Ok(launch) => launch,
         Err(error) => return failure("NotStarted", &error.to_string()).into(),
     };
@@ -62,16 +57,37 @@ pub(crate) async fn run<L: JobLedger>(
     // What another attempt left is not this one's.
     let _ = std::fs::remove_file(&result);
     let _ = std::fs::remove_file(launch.folder.join(PROGRESS_FILE));
-    let mut supervised = match Supervised::start(options, job, launch).await {
-        Ok(supervised) => supervised,
+    let orders = orders(&hands.options, job, launch);
+    let supervisor = match hands.supervisors.take(&Order::Run(Box::new(orders))).await {
+        Ok(supervisor) => supervisor,
         Err(cause) => {
-            let program = options.supervisor.display();
+            let program = hands.options.supervisor.display();
             return failure("NotStarted", &format!("Cannot run '{program}': {cause}.")).into();
         }
     };
-    let heard = supervised.listen(ledger, job, cord).await;
+    let heard = listen(hands, supervisor, job, cord).await;
     let why = cord.borrow().clone();
     end_of(heard, &why, job, &result)
+}
+
+fn orders(options: &Options, job: &Job, launch: Launch) -> Orders {
+    let ms = |limit: Option<i64>| limit.and_then(|ms| u64::try_from(ms).ok());
+    let mut env = launch.env;
+    let result = launch.folder.join(RESULT_FILE);
+    env.push((RESULT_VARIABLE.to_owned(), result.to_string_lossy().into_owned()));
+    let progress = launch.folder.join(PROGRESS_FILE);
+    env.push((PROGRESS_VARIABLE.to_owned(), progress.to_string_lossy().into_owned()));
+    Orders {
+        command: launch.command,
+        cwd: launch.cwd,
+        env,
+        folder: launch.folder,
+        log_bytes: options.log_bytes,
+        grace_ms: u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX),
+        soft_limit_ms: ms(job.options.soft_limit_ms),
+        hard_limit_ms: ms(job.options.hard_limit_ms),
+        memory_limit: job.options.memory_limit,
+    }
 }
 
 /// What came of listening to a supervisor.
@@ -82,110 +98,70 @@ enum Heard {
     Silence,
 }
 
-struct Supervised {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    reports: Lines<BufReader<ChildStdout>>,
-}
-
-impl Supervised {
-    async fn start(options: &Options, job: &Job, launch: Launch) -> io::Result<Self> {
-        let ms = |limit: Option<i64>| limit.and_then(|ms| u64::try_from(ms).ok());
-        let mut env = launch.env;
-        let result = launch.folder.join(RESULT_FILE);
-        env.push((RESULT_VARIABLE.to_owned(), result.to_string_lossy().into_owned()));
-        let progress = launch.folder.join(PROGRESS_FILE);
-        env.push((PROGRESS_VARIABLE.to_owned(), progress.to_string_lossy().into_owned()));
-        let orders = Orders {
-            command: launch.command,
-            cwd: launch.cwd,
-            env,
-            folder: launch.folder,
-            log_bytes: options.log_bytes,
-            grace_ms: u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX),
-            soft_limit_ms: ms(job.options.soft_limit_ms),
-            hard_limit_ms: ms(job.options.hard_limit_ms),
-            memory_limit: job.options.memory_limit,
-        };
-        let mut command = Command::new(&options.supervisor);
-        command.arg(COMMAND).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        // What the terminal sends to us is not for the job.
-        #[cfg(unix)]
-        command.process_group(0);
-        let mut child = command.spawn()?;
-        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(io::Error::other("there are no pipes"));
-        };
-        let mut line = serde_json::to_vec(&orders)?;
-        line.push(b'\n');
-        stdin.write_all(&line).await?;
-        Ok(Self { child, stdin: Some(stdin), reports: BufReader::new(stdout).lines() })
-    }
-
-    async fn listen<L: JobLedger>(
-        &mut self,
-        ledger: &L,
-        job: &Job,
-        cord: &mut watch::Receiver<Stop>,
-    ) -> Heard {
-        let mut told: Option<Instant> = None;
-        let mut tell_at: Option<Instant> = None;
-        let mut stopping = false;
-        let heard = loop {
-            let tell = async {
-                match tell_at {
-                    Some(at) => tokio::time::sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                line = self.reports.next_line() => match line.ok().flatten() {
-                    None => break Heard::Silence,
-                    Some(line) => match serde_json::from_str(&line) {
-                        Ok(Report::Started { pid }) => {
-                            if !counts(ledger, job, pid).await {
-                                self.stop().await;
-                                stopping = true;
-                            }
-                        }
-                        Ok(Report::Wrote) => {
-                            let now = Instant::now();
-                            tell_at.get_or_insert(told.map_or(now, |told| now.max(told + TELL_EVERY)));
-                        }
-                        Ok(Report::Progress { line }) => ledger.reported(job, line).await,
-                        Ok(Report::Ended(ended)) => break Heard::Ended(ended),
-                        Ok(Report::NotStarted { message }) => break Heard::NotStarted(message),
-                        Err(_) => tracing::warn!(job.id = %job.task_id, "a report was not understood"),
-                    },
-                },
-                () = tell => {
-                    (told, tell_at) = (Some(Instant::now()), None);
-                    ledger.wrote(job);
-                }
-                _ = stopped(cord), if !stopping => {
-                    self.stop().await;
-                    stopping = true;
-                }
+async fn listen<L: JobLedger>(
+    hands: &Hands<L>,
+    mut supervisor: Supervisor,
+    job: &Job,
+    cord: &mut watch::Receiver<Stop>,
+) -> Heard {
+    let ledger = &hands.ledger;
+    let mut told: Option<Instant> = None;
+    let mut tell_at: Option<Instant> = None;
+    let mut stopping = false;
+    let heard = loop {
+        let tell = async {
+            match tell_at {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
             }
         };
-        // The end of the pipe is its last order.
-        drop(self.stdin.take());
-        let _ = self.child.wait().await;
-        ledger.wrote(job);
-        heard
-    }
-
-    async fn stop(&mut self) {
-        if let (Some(stdin), Ok(mut line)) = (&mut self.stdin, serde_json::to_vec(&Order::Stop)) {
-            line.push(b'\n');
-            // A supervisor that is gone has ended the job.
-            let _ = stdin.write_all(&line).await;
+        tokio::select! {
+            report = supervisor.report() => match report {
+                None => break Heard::Silence,
+                Some(Ok(Report::Started { pid })) => {
+                    if !counts(ledger, job, pid).await {
+                        stop(&mut supervisor).await;
+                        stopping = true;
+                    }
+                }
+                Some(Ok(Report::Wrote)) => {
+                    let now = Instant::now();
+                    tell_at.get_or_insert(told.map_or(now, |told| now.max(told + TELL_EVERY)));
+                }
+                Some(Ok(Report::Progress { line })) => ledger.reported(job, line).await,
+                Some(Ok(Report::Ended(ended))) => break Heard::Ended(ended),
+                Some(Ok(Report::NotStarted { message })) => break Heard::NotStarted(message),
+                Some(Err(_)) => tracing::warn!(job.id = %job.task_id, "a report was not understood"),
+            },
+            () = tell => {
+                (told, tell_at) = (Some(Instant::now()), None);
+                ledger.wrote(job);
+            }
+            _ = stopped(cord), if !stopping => {
+                stop(&mut supervisor).await;
+                stopping = true;
+            }
         }
+    };
+    // Everything below one that says so has ended. Of any other it is made sure.
+    let left = match heard {
+        Heard::Ended(_) => hands.supervisors.keep(supervisor),
+        Heard::NotStarted(_) | Heard::Silence => Some(supervisor),
+    };
+    if let Some(supervisor) = left {
+        supervisor.end().await;
     }
+    ledger.wrote(job);
+    heard
+}
+
+async fn stop(supervisor: &mut Supervisor) {
+    // One that is gone has ended the job.
+    let _ = supervisor.order(&Order::Stop).await;
 }
 
 async fn counts<L: JobLedger>(ledger: &L, job: &Job, pid: u32) -> bool {
-    match ledger.started(job, Some(pid)).await {
+    match ledger.started(job, pid).await {
         Ok(counts) => counts,
         Err(error) => {
             // It runs all the same, and its end will be noted.

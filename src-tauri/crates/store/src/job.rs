@@ -123,6 +123,19 @@ impl View<'_> {
         self.find_job(task_id)?.ok_or_else(|| unknown(task_id).into())
     }
 
+    /// How a job stands, if there is one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn job_state(&self, task_id: &str) -> StoreResult<Option<JobState>> {
+        let state: Option<String> = self
+            .connection
+            .prepare_cached("SELECT state FROM job WHERE task_id = ?1")?
+            .query_row([task_id], |row| row.get(0))
+            .optional()?;
+        Ok(state.and_then(|state| JobState::parse(&state)))
+    }
+
     pub(crate) fn job_by_row(&self, row: i64) -> StoreResult<JobRow> {
         let sql = format!("SELECT {COLUMNS} FROM {SOURCE} WHERE j.id = ?1");
         Ok(self.connection.prepare_cached(&sql)?.query_row([row], read)?)

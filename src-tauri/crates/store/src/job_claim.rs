@@ -202,7 +202,7 @@ impl WriteTx<'_> {
         let now = self.now();
         self.connection
             .prepare_cached(
-                "UPDATE job SET lane = 3, state = 'RECEIVED', worker = ?2, lease_until = ?3,
+                "UPDATE job SET lane = 3, worker = ?2, lease_until = ?3,
                      attempt = attempt + 1, started_at = ?4, meta = NULL,
                      soft_limit = coalesce(soft_limit,
                          (SELECT l.soft_limit FROM job_limit l WHERE l.name = job.name)),
@@ -211,7 +211,7 @@ impl WriteTx<'_> {
                  WHERE id = ?1",
             )?
             .execute(params![row, worker, now + lease_ms, now])?;
-        let job = self.job_by_row(row)?;
+        let mut job = self.job_by_row(row)?;
         let needed = usize::try_from(job.job.options.gpus).unwrap_or(usize::MAX);
         let given: Vec<u32> = gpus.drain(..needed.min(gpus.len())).collect();
         let given = (!given.is_empty()).then(|| format!("{given:?}"));
@@ -221,7 +221,8 @@ impl WriteTx<'_> {
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
             .execute(params![row, job.job.attempt, worker, now, given])?;
-        self.job_became(actor, row, &job.job.task_id, JobState::Received)?;
+        job.job.state = JobState::Received;
+        self.job_became(actor, row, &job.job.task_id, job.job.state)?;
         Ok(job)
     }
 
@@ -246,7 +247,7 @@ impl WriteTx<'_> {
         actor: &Actor,
         task_id: &str,
         number: u32,
-        pid: Option<u32>,
+        pid: u32,
     ) -> StoreResult<bool> {
         let Some(job) = self.running_attempt(task_id, number)? else { return Ok(false) };
         // Whoever cancelled it before anybody ran it could tell nobody.
@@ -256,11 +257,17 @@ impl WriteTx<'_> {
         self.connection
             .prepare_cached("UPDATE attempt SET pid = ?3 WHERE job_id = ?1 AND number = ?2")?
             .execute(params![job.row, number, pid])?;
-        self.connection
-            .prepare_cached("UPDATE job SET state = 'STARTED' WHERE id = ?1")?
-            .execute([job.row])?;
         self.job_became(actor, job.row, task_id, JobState::Started)?;
         Ok(true)
+    }
+
+    /// Starts a job that needs no process with its claim, before anybody can cancel it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn start_claimed(&mut self, actor: &Actor, job: &mut JobRow) -> StoreResult<()> {
+        job.job.state = JobState::Started;
+        self.job_became(actor, job.row, &job.job.task_id, job.job.state)
     }
 
     /// Notes the credential that an attempt's process was given.

@@ -38,11 +38,11 @@ impl WriteTx<'_> {
         match verdict {
             Verdict::Ended(state) => self.end_job(actor, job, *state, result, why),
             Verdict::Retry(at) => {
-                self.queue_again(job, JobState::Retry, *at, 1, why)?;
+                self.queue_again(job, *at, 1, why)?;
                 self.job_became(actor, job.row, &job.job.task_id, JobState::Retry)
             }
             Verdict::Requeued => {
-                self.queue_again(job, JobState::Pending, self.now(), 0, why)?;
+                self.queue_again(job, self.now(), 0, why)?;
                 self.job_became(actor, job.row, &job.job.task_id, JobState::Pending)?;
                 match &end.outcome {
                     Outcome::Lost(reason) => {
@@ -89,7 +89,6 @@ impl WriteTx<'_> {
     fn queue_again(
         &mut self,
         job: &JobRow,
-        state: JobState,
         at: i64,
         retries: i64,
         (exception, message, traceback): Why<'_>,
@@ -97,13 +96,12 @@ impl WriteTx<'_> {
         let lane = if at > self.now() { Lane::Held } else { Lane::Ready };
         self.connection
             .prepare_cached(
-                "UPDATE job SET state = ?2, lane = ?3, due_at = ?4, rank = ?5, retries = retries + ?6,
-                     has_slot = 0, lease_until = NULL, exception = ?7, message = ?8, traceback = ?9
+                "UPDATE job SET lane = ?2, due_at = ?3, rank = ?4, retries = retries + ?5,
+                     has_slot = 0, lease_until = NULL, exception = ?6, message = ?7, traceback = ?8
                  WHERE id = ?1",
             )?
             .execute(params![
                 job.row,
-                state.as_str(),
                 lane as i64,
                 at,
                 rank(at, job.job.options.priority),
@@ -206,12 +204,11 @@ impl WriteTx<'_> {
         let empty_is_none = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         self.connection
             .prepare_cached(
-                "UPDATE job SET state = ?2, lane = 0, ended_at = ?3, lease_until = NULL, result = ?4,
-                     exception = ?5, message = ?6, traceback = ?7 WHERE id = ?1",
+                "UPDATE job SET lane = 0, ended_at = ?2, lease_until = NULL, result = ?3,
+                     exception = ?4, message = ?5, traceback = ?6 WHERE id = ?1",
             )?
             .execute(params![
                 job.row,
-                state.as_str(),
                 self.now(),
                 result,
                 empty_is_none(exception),

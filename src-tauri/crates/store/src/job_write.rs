@@ -190,7 +190,8 @@ impl WriteTx<'_> {
         Ok(self.connection.last_insert_rowid())
     }
 
-    /// Notes a job's new state in its history and in the change log, and tells listeners.
+    /// Gives a job a new state, notes it in its history and in the change log, and tells
+    /// listeners.
     pub(crate) fn job_became(
         &mut self,
         actor: &Actor,
@@ -207,8 +208,8 @@ impl WriteTx<'_> {
             .execute(params![row, state.as_str(), self.now()])?;
         let seq = self.record(actor, Kind::Job, row, Some(state.as_str()), Op::Set)?;
         self.connection
-            .prepare_cached("UPDATE job SET rev = ?2 WHERE id = ?1")?
-            .execute([row, seq])?;
+            .prepare_cached("UPDATE job SET state = ?2, rev = ?3 WHERE id = ?1")?
+            .execute(params![row, state.as_str(), seq])?;
         self.notify(seq, EventKind::Job(task_id.to_owned()));
         Ok(())
     }
@@ -256,7 +257,7 @@ impl WriteTx<'_> {
         let now = self.now();
         self.connection
             .prepare_cached(
-                "UPDATE job SET state = 'PENDING', lane = 2, rank = ?2, due_at = ?3, retries = 0,
+                "UPDATE job SET lane = 2, rank = ?2, due_at = ?3, retries = 0,
                      has_slot = 0, expires_at = NULL, cancelled = 0, result = NULL,
                      exception = NULL, message = NULL, traceback = NULL, meta = NULL,
                      started_at = NULL, ended_at = NULL

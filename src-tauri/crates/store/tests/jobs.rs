@@ -242,7 +242,7 @@ async fn q17_a_job_cancelled_between_its_claim_and_its_start_does_not_count() {
         })
         .await;
     assert!(runs, "its process, if there is one, has to be told");
-    let counts = it.write(|tx, actor| tx.job_started(actor, "a", 1, None)).await;
+    let counts = it.write(|tx, actor| tx.job_started(actor, "a", 1, 7)).await;
     assert!(!counts);
 }
 

@@ -14,7 +14,8 @@ use branchline_core::{
     Actor, AttemptEnd, Error, Job, Outcome, Result, RunId, RunStatus, Scope, User, new_uuid,
 };
 use branchline_jobs::{
-    Claimed, JobLedger, Launch, Options, ScheduleLedger, dispatch, keep_schedules, policy,
+    Attempted, Claimed, JobLedger, Launch, Options, ScheduleLedger, dispatch, keep_schedules,
+    policy,
 };
 use branchline_store::{Class, JobRow, StoreResult, WriteTx};
 use serde_json::json;
@@ -246,6 +247,27 @@ fn finish(
     Ok(())
 }
 
+/// Whether a job needs no process.
+fn is_called(job: &Job) -> bool {
+    job.work.command.is_empty() && !builtin::runs_a_program(&job.work.name)
+}
+
+/// The end of a process is kept even if the power fails.
+fn class_of(ended: &[Attempted]) -> Class {
+    match ended.iter().all(|one| is_called(&one.job)) {
+        true => Class::Tracking,
+        false => Class::Durable,
+    }
+}
+
+/// Ends an attempt that we made. One that no longer counts has been dealt with.
+fn finish_attempted(tx: &mut WriteTx<'_>, actor: &Actor, ended: &Attempted) -> StoreResult<()> {
+    match tx.running_attempt(&ended.job.task_id, ended.job.attempt)? {
+        Some(job) => finish(tx, actor, &job, &ended.end, rand::random()),
+        None => Ok(()),
+    }
+}
+
 /// Whether one of our modules runs in the job's Python.
 fn runs_ours(job: &Job) -> bool {
     let command = &job.work.command;
@@ -254,36 +276,48 @@ fn runs_ours(job: &Job) -> bool {
 }
 
 impl Ledger {
-    async fn user_of(&self, job: &Job) -> Result<User> {
-        let gone = || Error::not_found("The user who asked for this job is gone.");
-        let user = job.created_by.ok_or_else(gone)?;
-        self.engine.inner.store.read(move |view| view.user(user)).await
+    /// What follows once the ends of attempts are noted.
+    fn have_ended(&self, ended: &[Attempted]) {
+        if ended.is_empty() {
+            return;
+        }
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        for hash in ended.iter().filter_map(|one| issued.remove(&one.job.task_id)) {
+            self.engine.inner.credentials.forget_one(&hash);
+        }
+        drop(issued);
+        self.job_ended.notify_one();
     }
 
-    /// A credential that can log, for one attempt.
-    async fn issue(&self, job: &Job, user: &User) -> Result<String> {
+    /// Gives one attempt a credential that can log, and looks up what was there before it.
+    async fn admit(&self, job: &Job) -> Result<Admitted> {
         let secret = format!("bl_{}", random_secret());
         let hash = sha256(&secret);
-        let (id, number, user) = (job.task_id.clone(), job.attempt, user.id);
+        let (id, number, user) = (job.task_id.clone(), job.attempt, job.created_by);
         let name: String = format!("job {id}").chars().take(100).collect();
         let expires_at = self.engine.now() + TOKEN_MS;
-        self.engine
+        let (user, results, gpu_slots) = self
+            .engine
             .inner
             .store
             .write(Class::Tracking, move |tx| {
+                let gone = || Error::not_found("The user who asked for this job is gone.");
+                let user = tx.user(user.ok_or_else(gone)?)?;
                 let job = tx.running_attempt(&id, number)?.ok_or_else(|| {
                     Error::new(
                         branchline_core::ErrorCode::ResourceConflict,
                         "The attempt no longer counts.",
                     )
                 })?;
-                let token = tx.insert_token(user, &name, &hash, Scope::Log, Some(expires_at))?;
-                tx.set_attempt_token(job.row, number, token.id)
+                let token = tx.insert_token(user.id, &name, &hash, Scope::Log, Some(expires_at))?;
+                tx.set_attempt_token(job.row, number, token.id)?;
+                let attempt = tx.attempts(job.row)?.pop().unwrap_or_default();
+                Ok((user, tx.results_before(job.row)?, attempt.gpu_slots))
             })
             .await?;
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
         issued.insert(job.task_id.clone(), hash);
-        Ok(secret)
+        Ok(Admitted { user, secret, results, gpu_slots })
     }
 
     /// What an attempt's process finds in its folder: what it was asked with, and the
@@ -316,7 +350,8 @@ impl Ledger {
         Some(slots.iter().map(|slot| gpu::device(*slot)).collect::<Vec<_>>().join(","))
     }
 
-    fn environment(&self, job: &Job, user: &User, secret: &str, before: &Before) -> Env {
+    fn environment(&self, job: &Job, admitted: &Admitted) -> Env {
+        let Admitted { user, secret, results, gpu_slots } = admitted;
         let folder = self.engine.job_folder(&job.task_id);
         let inside = |name: &str| folder.join(name).to_string_lossy().into_owned();
         let mut env: Vec<(String, String)> = PASSED_ON
@@ -327,7 +362,7 @@ impl Ledger {
         let own = [
             ("PYTHONUNBUFFERED", "1"),
             ("MLFLOW_TRACKING_URI", self.host.url.as_str()),
-            ("MLFLOW_TRACKING_TOKEN", secret),
+            ("MLFLOW_TRACKING_TOKEN", secret.as_str()),
             // MLflow prefers these wherever it finds them, a credentials file included.
             ("MLFLOW_TRACKING_USERNAME", user.email.as_str()),
             ("MLFLOW_TRACKING_PASSWORD", secret),
@@ -345,9 +380,9 @@ impl Ledger {
             env.push(("BRANCHLINE_ARGS".to_owned(), job.work.args.clone()));
             env.push(("BRANCHLINE_KWARGS".to_owned(), job.work.kwargs.clone()));
         }
-        let results = format!("[{}]", before.results.join(","));
+        let results = format!("[{}]", results.join(","));
         env.push(("BRANCHLINE_PARENT_RESULTS".to_owned(), results));
-        if let Some(devices) = self.devices(&before.gpu_slots) {
+        if let Some(devices) = self.devices(gpu_slots) {
             env.push(("CUDA_VISIBLE_DEVICES".to_owned(), devices));
         }
         if job.work.name == JUPYTER_TASK {
@@ -363,9 +398,12 @@ impl Ledger {
 
 type Env = Vec<(String, String)>;
 
-/// What was there before an attempt's process.
-#[derive(Default)]
-struct Before {
+/// What an attempt's process is given.
+struct Admitted {
+    /// Whose job it is.
+    user: User,
+    /// A credential, until the attempt ends.
+    secret: String,
     /// Of the jobs before it in its graph, JSON.
     results: Vec<String>,
     /// The slots of graphics processors that it was given.
@@ -381,15 +419,34 @@ impl JobLedger for Ledger {
         Ok(())
     }
 
-    async fn claim(&self, worker: &str, room: usize, lease: Duration) -> Result<Claimed> {
+    async fn claim(
+        &self,
+        worker: &str,
+        ended: &[Attempted],
+        room: usize,
+        lease: Duration,
+    ) -> Result<Claimed> {
         let (worker, lease) = (worker.to_owned(), millis(lease));
         let machine = self.engine.inner.power.machine(self.engine.inner.gpu_slots);
+        let (class, ends) = (class_of(ended), ended.to_vec());
+        let controls = self.engine.inner.jobs.clone();
         let claims = self
             .engine
-            .track(&self.owner, move |tx, actor| {
-                tx.claim_jobs(actor, &worker, room, lease, machine)
+            .write(&self.owner, class, move |tx, actor| {
+                for one in &ends {
+                    finish_attempted(tx, actor, one)?;
+                }
+                let mut claims = tx.claim_jobs(actor, &worker, room, lease, machine)?;
+                for found in &mut claims.jobs {
+                    controls.hold(&found.job.task_id);
+                    if is_called(&found.job) {
+                        tx.start_claimed(actor, found)?;
+                    }
+                }
+                Ok(claims)
             })
             .await?;
+        self.have_ended(ended);
         let now = self.engine.now();
         let next_in =
             claims.next_at.map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
@@ -402,24 +459,13 @@ impl JobLedger for Ledger {
     }
 
     fn is_called(&self, job: &Job) -> bool {
-        job.work.command.is_empty() && !builtin::runs_a_program(&job.work.name)
+        is_called(job)
     }
 
     async fn prepare(&self, job: &Job) -> Result<Launch> {
         let work = self.engine.command_of(&self.owner, &job.work).await?;
         let job = &Job { work, ..job.clone() };
-        let user = self.user_of(job).await?;
-        let secret = self.issue(job, &user).await?;
-        let id = job.task_id.clone();
-        let before = self
-            .engine
-            .read(&self.owner, move |view| {
-                let row = view.job(&id)?.row;
-                let attempt = view.attempts(row)?.pop().unwrap_or_default();
-                let results = view.results_before(row)?;
-                Ok(Before { results, gpu_slots: attempt.gpu_slots })
-            })
-            .await?;
+        let admitted = self.admit(job).await?;
         let folder = self.engine.job_folder(&job.task_id);
         let (ledger, its_job, made) = (self.clone(), job.clone(), folder.clone());
         tokio::task::spawn_blocking(move || ledger.lay_out(&its_job, &made))
@@ -431,12 +477,12 @@ impl JobLedger for Ledger {
         Ok(Launch {
             command: job.work.command.clone(),
             cwd: job.work.cwd.as_ref().map_or_else(|| folder.clone(), PathBuf::from),
-            env: self.environment(job, &user, &secret, &before),
+            env: self.environment(job, &admitted),
             folder,
         })
     }
 
-    async fn started(&self, job: &Job, pid: Option<u32>) -> Result<bool> {
+    async fn started(&self, job: &Job, pid: u32) -> Result<bool> {
         let (id, number) = (job.task_id.clone(), job.attempt);
         self.engine
             .track(&self.owner, move |tx, actor| tx.job_started(actor, &id, number, pid))
@@ -464,24 +510,13 @@ impl JobLedger for Ledger {
         self.engine.inner.store.publish(EventKind::JobLog(job.task_id.clone()));
     }
 
-    async fn finish(&self, job: &Job, end: AttemptEnd) -> Result<()> {
-        let (id, number) = (job.task_id.clone(), job.attempt);
-        let chance: f64 = rand::random();
-        let class = if self.is_called(job) { Class::Tracking } else { Class::Durable };
+    async fn finish(&self, ended: &Attempted) -> Result<()> {
+        let (one, class) = (ended.clone(), class_of(std::slice::from_ref(ended)));
         self.engine
-            .write(&self.owner, class, move |tx, actor| {
-                // One that no longer counts has been dealt with.
-                let Some(job) = tx.running_attempt(&id, number)? else { return Ok(()) };
-                finish(tx, actor, &job, &end, chance)
-            })
+            .write(&self.owner, class, move |tx, actor| finish_attempted(tx, actor, &one))
             .await?;
-        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(hash) = issued.remove(&job.task_id) {
-            self.engine.inner.credentials.forget_one(&hash);
-        }
-        drop(issued);
+        self.have_ended(std::slice::from_ref(ended));
         self.engine.inner.jobs.ring();
-        self.job_ended.notify_one();
         Ok(())
     }
 }

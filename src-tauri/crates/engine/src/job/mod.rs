@@ -14,7 +14,7 @@ mod training;
 
 use crate::experiment::{check_max_results, page};
 use crate::{Engine, permit};
-use branchline_core::event::EventKind;
+use branchline_core::event::{Event, EventKind};
 use branchline_core::job::{DEFAULT_QUEUE, JobRoute};
 use branchline_core::job_filter::JobTerm;
 use branchline_core::job_order::JobOrder;
@@ -23,7 +23,8 @@ use branchline_core::{
 };
 use branchline_store::{JobQuery, JobRow, Place, StoreResult, View};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::sync::broadcast::Receiver;
 
 pub use branchline_jobs::supervisor::if_asked as supervise_if_asked;
 pub use builtin::runs_a_program;
@@ -247,16 +248,25 @@ impl Engine {
     ) -> Result<JobDetail> {
         // Before it is looked at, so that no end is missed.
         let mut changes = self.subscribe();
-        let until = Instant::now() + wait;
+        let found = self.job(actor, task_id).await?;
+        if found.job.state.is_final() || wait.is_zero() {
+            return Ok(found);
+        }
+        // An elapsed wait is answered by the last look.
+        let _ = tokio::time::timeout(wait, self.job_has_ended(&mut changes, task_id)).await;
+        self.job(actor, task_id).await
+    }
+
+    /// Waits until a job has ended, or is gone.
+    async fn job_has_ended(&self, changes: &mut Receiver<Event>, task_id: &str) {
+        let about = [EventKind::Job(task_id.to_owned())];
         loop {
-            let found = self.job(actor, task_id).await?;
-            let left = until.saturating_duration_since(Instant::now());
-            if found.job.state.is_final() || left.is_zero() {
-                return Ok(found);
+            log::next(changes, &about).await;
+            let id = task_id.to_owned();
+            let state = self.inner.store.read(move |view| view.job_state(&id)).await;
+            if !matches!(state, Ok(Some(state)) if !state.is_final()) {
+                return;
             }
-            let about = [EventKind::Job(task_id.to_owned())];
-            // An elapsed wait is answered by the next look.
-            let _ = tokio::time::timeout(left, log::next(&mut changes, &about)).await;
         }
     }
 

@@ -1,4 +1,4 @@
-//! `branchline __supervise`: the process around a job's process. It starts the job, keeps
+//! `branchline __supervise`: the process around a job's process. It starts a job, keeps
 //! its output within a bound, enforces its limits, and ends everything that the job
 //! started when the job ends, when it is told to, or when its pipe to the owner closes.
 //!
@@ -18,7 +18,7 @@ use progress::Progress;
 use std::fs::File;
 use std::io::{self, BufRead, Write};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use watch::Watch;
 
 /// The hidden command that supervises.
@@ -33,13 +33,8 @@ pub fn if_asked() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     let first = arguments.next()?;
     if first == COMMAND {
-        return Some(match supervise() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(cause) => {
-                tell(&Report::NotStarted { message: format!("{cause}.") });
-                ExitCode::FAILURE
-            }
-        });
+        supervise();
+        return Some(ExitCode::SUCCESS);
     }
     if first == BECOME {
         let supervisor = arguments.next()?.to_str()?.parse().ok()?;
@@ -62,14 +57,18 @@ fn tell(report: &Report) {
     }
 }
 
-fn supervise() -> io::Result<()> {
-    let mut first = String::new();
-    io::stdin().lock().read_line(&mut first)?;
-    let orders: Orders = serde_json::from_str(&first)?;
+/// One job after the other, until the owner closes the pipe: while jobs are many and short,
+/// starting this program for each would cost as much as they do.
+fn supervise() {
+    for (orders, watch) in listen() {
+        if let Err(cause) = run(&orders, &watch) {
+            tell(&Report::NotStarted { message: format!("{cause}.") });
+        }
+    }
+}
+
+fn run(orders: &Orders, watch: &Arc<Watch>) -> io::Result<()> {
     std::fs::create_dir_all(&orders.folder)?;
-    let watch = Arc::new(Watch::new(&orders));
-    // From here on an owner that goes away is noticed, whatever we wait for.
-    listen(Arc::clone(&watch));
     // The supervisor of an attempt before this one may still be cleaning up.
     let lock = File::create(orders.folder.join("lock"))?;
     lock.lock()?;
@@ -79,25 +78,23 @@ fn supervise() -> io::Result<()> {
     let tree = Arc::new(Mutex::new(Tree::new()?));
     let (output, input) = io::pipe()?;
     let log = Log::open(&orders.folder.join("log"), orders.log_bytes)?;
-    let pid = start(&orders, &tree, input)?;
+    let cpu_before = platform::cpu_ms();
+    let pid = start(orders, &tree, input)?;
     tell(&Report::Started { pid });
     let reader = std::thread::spawn(move || log.follow(output, || tell(&Report::Wrote)));
     let progress = Progress::new(orders.folder.join(PROGRESS_FILE));
     let watching = watch.start(Arc::clone(&tree), progress);
     let status = platform::wait(&tree, pid)?;
     watch.ended();
-    // What the job started and left behind ends with it.
-    lock_tree(&tree).kill();
-    platform::reap(&tree);
+    platform::end_rest(&tree);
     let _ = reader.join();
     let _ = watching.join();
-    let (cpu_ms, peak_bytes) = (platform::cpu_ms(), watch.peak_bytes());
     tell(&Report::Ended(Ended {
         cause: watch.cause(),
         exit_code: status.exit_code,
         signal: status.signal,
-        cpu_ms,
-        peak_bytes,
+        cpu_ms: platform::cpu_ms().zip(cpu_before).map(|(after, before)| after - before),
+        peak_bytes: watch.peak_bytes(),
     }));
     Ok(())
 }
@@ -126,16 +123,27 @@ fn start(orders: &Orders, tree: &Mutex<Tree>, output: io::PipeWriter) -> io::Res
     Ok(child.id())
 }
 
-/// Hears orders, and that the owner is gone.
-fn listen(watch: Arc<Watch>) {
+/// Hears, in a thread of its own, which jobs to run, orders about the one that runs, and that
+/// the owner is gone, whatever else is waited for.
+fn listen() -> mpsc::Receiver<(Orders, Arc<Watch>)> {
+    let (jobs, heard) = mpsc::channel();
     std::thread::spawn(move || {
+        let mut current: Option<Arc<Watch>> = None;
         for line in io::stdin().lock().lines() {
             match line.as_deref().map(serde_json::from_str) {
-                Ok(Ok(Order::Stop)) => watch.stop(),
+                Ok(Ok(Order::Run(orders))) => {
+                    let watch = Arc::new(Watch::new(&orders));
+                    current = Some(Arc::clone(&watch));
+                    if jobs.send((*orders, watch)).is_err() {
+                        return;
+                    }
+                }
+                Ok(Ok(Order::Stop)) => current.iter().for_each(|watch| watch.stop()),
                 Ok(Err(_)) => {}
                 Err(_) => break,
             }
         }
-        watch.abandoned();
+        current.iter().for_each(|watch| watch.abandoned());
     });
+    heard
 }

@@ -16,7 +16,7 @@ mod system;
 
 #[cfg(unix)]
 pub(super) use group::{set_apart, wait};
-pub(super) use system::{Tree, become_job, cpu_ms, reap};
+pub(super) use system::{Tree, become_job, cpu_ms, end_rest};
 #[cfg(windows)]
 pub(super) use system::{set_apart, wait};
 

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 /// How often memory and progress are looked at.
 const SAMPLE: Duration = Duration::from_secs(1);
+/// When they are first: a look goes through all processes of the machine, which is much beside
+/// a job that ends at once, and before it has become the job there is nothing to see.
+const FIRST_SAMPLE: Duration = Duration::from_millis(100);
 
 pub(super) struct Watch {
     state: Mutex<State>,
@@ -105,7 +108,7 @@ impl Watch {
         let hard = self.hard.map(|limit| began + limit);
         // What is done when to a job that was asked to end.
         let mut ask: Option<(Instant, Ask)> = None;
-        let mut sample = began;
+        let mut sample = began + FIRST_SAMPLE;
         let mut state = self.state();
         while !state.ended {
             let now = Instant::now();

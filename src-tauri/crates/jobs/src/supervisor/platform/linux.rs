@@ -1,7 +1,9 @@
 //! Linux: a process group, a subreaper that inherits whatever leaves the group, and a
 //! signal to the job when its supervisor dies.
 
+use super::super::lock_tree;
 use super::{Ask, group};
+use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitOptions, getppid, kill_process, kill_process_group, set_child_subreaper,
     set_parent_process_death_signal, wait as wait_any,
@@ -123,9 +125,24 @@ pub(in super::super) fn become_job(supervisor: i32, command: &[OsString]) -> io:
     group::become_program(command)
 }
 
-/// Buries what is left.
-pub(in super::super) fn reap(_tree: &Mutex<Tree>) {
-    while matches!(wait_any(WaitOptions::empty()), Ok(_) | Err(rustix::io::Errno::INTR)) {}
+/// Ends and buries what the job left behind. All of it is our child by now, or below one: where
+/// there is no child, nothing has to be looked for among all processes of the machine.
+pub(in super::super) fn end_rest(tree: &Mutex<Tree>) {
+    if has_children() {
+        lock_tree(tree).kill();
+        while matches!(wait_any(WaitOptions::empty()), Ok(_) | Err(Errno::INTR)) {}
+    }
+}
+
+/// Buries those that have ended; answers whether any lives.
+fn has_children() -> bool {
+    loop {
+        match wait_any(WaitOptions::NOHANG) {
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
 }
 
 /// Processor time of all that ended below this process.

@@ -1,6 +1,7 @@
 //! macOS and other Unixes (not built here): a process group. What leaves the group on
 //! purpose is not followed.
 
+use super::super::lock_tree;
 use super::{Ask, group};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
@@ -47,7 +48,9 @@ pub(in super::super) fn become_job(_supervisor: i32, command: &[OsString]) -> io
     group::become_program(command)
 }
 
-pub(in super::super) fn reap(_tree: &Mutex<Tree>) {}
+pub(in super::super) fn end_rest(tree: &Mutex<Tree>) {
+    lock_tree(tree).kill();
+}
 
 pub(in super::super) fn cpu_ms() -> Option<i64> {
     None

@@ -2,6 +2,7 @@
 //! follows parents. There is no way to ask a console program of another group politely,
 //! so every way of asking ends it.
 
+use super::super::lock_tree;
 use super::{Ask, Status};
 use std::ffi::OsString;
 use std::io;
@@ -68,7 +69,9 @@ pub(in super::super) fn wait(_tree: &Mutex<Tree>, pid: u32) -> io::Result<Status
     Ok(Status { exit_code: status.code(), signal: None })
 }
 
-pub(in super::super) fn reap(_tree: &Mutex<Tree>) {}
+pub(in super::super) fn end_rest(tree: &Mutex<Tree>) {
+    lock_tree(tree).kill();
+}
 
 pub(in super::super) fn cpu_ms() -> Option<i64> {
     None

@@ -2,6 +2,7 @@
 
 use crate::limits;
 use crate::options::Options;
+use crate::sink;
 use crate::stats::{Times, seconds};
 use crate::subject::Subject;
 use crate::table::{Row, Table, Target};
@@ -24,6 +25,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     }
     let megabytes = options.count(512);
     let (write, read) = limits::file(options, megabytes)?;
+    let received = sink::upload(options, megabytes)?;
     let ours = Subject::ours(options, "ours-artifacts")?;
     let mine = figures(&ours, megabytes, options.count(1000))?;
     ours.stop()?;
@@ -49,6 +51,13 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         Target::AtLeast(write * 0.9),
         |f| f.up,
         Some(write),
+    ));
+    table.add(row(
+        "512 MB up; limit: a trivial server, written and synced",
+        "MB/s",
+        Target::AtLeast(received * 0.9),
+        |f| f.up,
+        Some(received),
     ));
     table.add(row("512 MB down; limit: read from disk", "MB/s", down, |f| f.down, read));
     table.add(row("10 kB put", "ms", Target::AtMost(0.35), |f| f.put, None));

@@ -78,32 +78,34 @@ pub(crate) fn serve_floor() -> Result<()> {
     Ok(())
 }
 
+/// Reads a request's head; how long its body is, or nothing at the connection's end.
+pub(crate) fn body_length(reader: &mut impl BufRead) -> Result<Option<usize>> {
+    let (mut line, mut length) = (String::new(), 0);
+    while line != "\r\n" {
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        if let Some(value) = line.strip_prefix("Content-Length:") {
+            length = value.trim().parse()?;
+        }
+    }
+    Ok(Some(length))
+}
+
 fn answer_forever(stream: TcpStream) -> Result<()> {
     stream.set_nodelay(true)?;
     let mut writer = stream.try_clone()?;
     let mut reader = BufReader::with_capacity(1 << 16, stream);
-    let mut line = String::new();
     let mut body = Vec::new();
-    loop {
-        let mut length = 0;
-        loop {
-            line.clear();
-            if reader.read_line(&mut line)? == 0 {
-                return Ok(());
-            }
-            if let Some(value) = line.strip_prefix("Content-Length:") {
-                length = value.trim().parse()?;
-            }
-            if line == "\r\n" {
-                break;
-            }
-        }
+    while let Some(length) = body_length(&mut reader)? {
         body.resize(length, 0);
         reader.read_exact(&mut body)?;
         writer.write_all(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
         )?;
     }
+    Ok(())
 }
 
 /// A table as compact as metric points can be.

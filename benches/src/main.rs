@@ -15,6 +15,7 @@ mod queue;
 mod registry;
 mod rules;
 mod search;
+mod sink;
 mod start;
 mod stats;
 mod subject;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.first().map(String::as_str) {
         Some("floor") => limits::serve_floor(),
+        Some("sink") => sink::serve(arguments.get(1).map_or("sink.bin", String::as_str).as_ref()),
         _ => Options::parse(&arguments).and_then(|options| run(&options)),
     };
     match result {

@@ -67,6 +67,15 @@ pub(crate) fn sync_disk(file: &File) -> io::Result<bool> {
     }
 }
 
+/// Lets whatever else wants the processor go before this thread, which is there for one thing.
+pub(crate) fn step_back() {
+    // Elsewhere it would be the whole process that steps back.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::nice(19) {
+        tracing::debug!(%error, "a thread in the background runs like any other");
+    }
+}
+
 /// The path that the decoded path part of a `file:` URI means: `/C:/x` is `C:/x`
 /// where there are drives.
 pub(crate) fn path_of_file_uri(path: &str) -> std::path::PathBuf {

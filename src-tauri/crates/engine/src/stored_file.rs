@@ -12,7 +12,7 @@ const TOLD: usize = 100;
 
 impl Engine {
     /// Notes a file that was stored: its caller is answered after this. Files that clients
-    /// may replace themselves are not noted.
+    /// may replace themselves are not noted. Returns what is left to be done after the answer.
     ///
     /// # Errors
     /// The actor may not write; the database's.
@@ -22,11 +22,22 @@ impl Engine {
         uri: &str,
         path: &str,
         stored: Stored,
-    ) -> Result<()> {
-        let Some(path) = self.artifacts().proxied_path(uri, path)? else { return Ok(()) };
+    ) -> Result<Option<impl Future<Output = ()> + Send + 'static + use<>>> {
+        let Some(path) = self.artifacts().proxied_path(uri, path)? else { return Ok(None) };
         let Stored { size, sha256, stamp } = stored;
-        let row = ArtifactFileRow { path, size, sha256, stamp };
-        self.track(actor, move |tx, _| tx.put_artifact_file(&row)).await
+        let row = ArtifactFileRow { path: path.clone(), size, sha256, stamp };
+        self.track(actor, move |tx, _| tx.put_artifact_file(&row)).await?;
+        let hashing = sha256.is_none().then(|| (self.clone(), actor.clone()));
+        Ok(hashing.map(|(engine, actor)| async move {
+            if let Err(error) = engine.note_hash(&actor, path, stamp).await {
+                tracing::debug!(%error, "a stored file was not hashed");
+            }
+        }))
+    }
+
+    async fn note_hash(&self, actor: &Actor, path: String, stamp: i64) -> Result<()> {
+        let sha256 = self.artifacts().sha256(&path).await?;
+        self.track(actor, move |tx, _| tx.put_artifact_hash(&path, stamp, sha256)).await
     }
 
     /// Forgets what was noted of files or folders that went.

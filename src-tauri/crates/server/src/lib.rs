@@ -56,9 +56,8 @@ pub fn router(engine: Engine, options: ServerOptions) -> Router {
 
 /// The routes over a state that the caller keeps.
 fn routes(state: AppState) -> Router {
-    let (own, _document) = api::routes().split_for_parts();
     Router::new()
-        .merge(own)
+        .merge(api::routes().into_router())
         .merge(live::routes())
         .merge(stack::plain_routes())
         .merge(flower::routes())

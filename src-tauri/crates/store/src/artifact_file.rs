@@ -11,11 +11,14 @@ pub struct ArtifactFileRow {
     pub path: String,
     /// Bytes.
     pub size: u64,
-    /// Of the content.
-    pub sha256: [u8; 32],
+    /// Of the content, once that was hashed.
+    pub sha256: Option<[u8; 32]>,
     /// Larger for what was stored later.
     pub stamp: i64,
 }
+
+/// What stands for a hash that is not known yet: the column holds 32 bytes always.
+const UNKNOWN: [u8; 32] = [0; 32];
 
 impl View<'_> {
     /// Up to `limit` files in the order of their paths, after `after`.
@@ -32,7 +35,7 @@ impl View<'_> {
             Ok(ArtifactFileRow {
                 path: row.get(0)?,
                 size: u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default(),
-                sha256: row.get(2)?,
+                sha256: Some(row.get(2)?).filter(|sha256| *sha256 != UNKNOWN),
                 stamp: row.get(3)?,
             })
         })?;
@@ -56,9 +59,25 @@ impl WriteTx<'_> {
             .execute(params![
                 file.path,
                 i64::try_from(file.size).unwrap_or(i64::MAX),
-                file.sha256,
+                file.sha256.unwrap_or(UNKNOWN),
                 file.stamp
             ])?;
+        Ok(())
+    }
+
+    /// Notes the hash of a file, unless it was replaced or removed since.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn put_artifact_hash(
+        &mut self,
+        path: &str,
+        stamp: i64,
+        sha256: [u8; 32],
+    ) -> StoreResult<()> {
+        self.connection
+            .prepare_cached("UPDATE artifact_file SET sha256 = ?3 WHERE path = ?1 AND stamp = ?2")?
+            .execute(params![path, stamp, sha256])?;
         Ok(())
     }
 

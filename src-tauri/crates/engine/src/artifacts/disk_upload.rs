@@ -2,7 +2,9 @@
 //! ever sees a part of it, and a cut upload leaves nothing behind.
 //!
 //! Receiving and writing overlap: while the disk works on what was collected, the next is
-//! collected. A small file is opened, written and renamed in one go.
+//! collected into the other of two buffers. That costs a copy, and saves more: whoever received
+//! a piece has its memory back at once, and no memory is asked of the system for each of them.
+//! A small file is opened, written and renamed in one go.
 
 use super::background::Unsynced;
 use super::disk::{existing_part, failure};
@@ -13,10 +15,10 @@ use crate::platform::sync_dir;
 use branchline_core::artifact_path::RESERVED_PREFIX;
 use branchline_core::{Error, Result, failpoint};
 use branchline_store::Durability;
-use bytes::{Bytes, BytesMut};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
+use std::mem::{replace, take};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -26,16 +28,13 @@ use tokio::task::JoinHandle;
 /// How much is collected before it is handed to the disk.
 const CHUNK: usize = 1 << 20;
 
-/// Pieces below this are copied together, so that many of them stay few.
-const TINY: usize = 16 * 1024;
-
 /// How much is written before the disk is made to begin with it: at the end of a large file
-/// only the rest is waited for.
-const STRETCH: u64 = 32 << 20;
+/// only the rest is waited for, and meanwhile the disk is never idle for long.
+const STRETCH: u64 = 8 << 20;
 
 /// Larger files are on the disk when they are answered: their bytes take longer than the
-/// background has.
-const SYNCED_ALONE: u64 = 4 << 20;
+/// background has. They are hashed after that: it would nearly double the work before it.
+const LARGE: u64 = 4 << 20;
 
 /// How long nothing may have been written to a temporary file for it to be taken for
 /// one that a crash left behind.
@@ -46,7 +45,8 @@ const ABANDONED: Duration = Duration::from_secs(60 * 60);
 pub(super) struct DiskUpload {
     inner: Arc<Inner>,
     target: Arc<Target>,
-    pieces: Pieces,
+    /// What was received and not handed to the disk.
+    collected: Vec<u8>,
     work: Work,
 }
 
@@ -61,38 +61,6 @@ enum Work {
     Failed,
 }
 
-/// What was received and not handed to the disk.
-#[derive(Debug, Default)]
-struct Pieces {
-    list: Vec<Bytes>,
-    tail: BytesMut,
-    size: usize,
-}
-
-impl Pieces {
-    fn add(&mut self, piece: Bytes) {
-        self.size += piece.len();
-        if piece.len() < TINY {
-            self.tail.extend_from_slice(&piece);
-        } else {
-            self.close_tail();
-            self.list.push(piece);
-        }
-    }
-
-    fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            self.list.push(self.tail.split().freeze());
-        }
-    }
-
-    fn take(&mut self) -> Vec<Bytes> {
-        self.close_tail();
-        self.size = 0;
-        std::mem::take(&mut self.list)
-    }
-}
-
 /// A file under its temporary name, which goes when it is dropped.
 #[derive(Debug)]
 struct Unfinished {
@@ -100,11 +68,14 @@ struct Unfinished {
     file: Option<File>,
     /// Absent once it was renamed.
     temporary: Option<PathBuf>,
-    digest: Sha256,
+    /// Absent once it is large.
+    digest: Option<Sha256>,
     size: u64,
     /// Bytes since the disk was last made to begin.
     stretch: u64,
     beginning: Option<JoinHandle<()>>,
+    /// Emptied, to be collected into again.
+    spare: Vec<u8>,
 }
 
 impl Drop for Unfinished {
@@ -145,22 +116,24 @@ impl DiskUpload {
         if target.path.is_root() {
             return Err(Error::invalid("Invalid path: an artifact needs a name."));
         }
-        let (target, pieces) = (Arc::new(target), Pieces::default());
-        Ok(Self { inner, target, pieces, work: Work::None })
+        Ok(Self { inner, target: Arc::new(target), collected: Vec::new(), work: Work::None })
     }
 
-    pub(super) async fn push(&mut self, piece: Bytes) -> Result<()> {
-        self.pieces.add(piece);
-        if self.pieces.size < CHUNK {
+    pub(super) async fn write(&mut self, piece: &[u8]) -> Result<()> {
+        self.collected.extend_from_slice(piece);
+        if self.collected.len() < CHUNK {
             return Ok(());
         }
-        let begun = self.settled().await?;
-        let pieces = self.pieces.take();
+        let mut begun = self.settled().await?;
+        let spare = begun.as_mut().map(|file| take(&mut file.spare)).unwrap_or_default();
+        let mut collected = replace(&mut self.collected, spare);
         let (inner, target) = (Arc::clone(&self.inner), Arc::clone(&self.target));
         self.work = Work::Busy(tokio::task::spawn_blocking(move || {
             let mut file = begun.map_or_else(|| Unfinished::begin(&inner, &target), Ok)?;
-            file.write(&pieces, &target)?;
+            file.write(&collected, &target)?;
             file.begin_sync(&inner);
+            collected.clear();
+            file.spare = collected;
             Ok(file)
         }));
         Ok(())
@@ -168,11 +141,10 @@ impl DiskUpload {
 
     pub(super) async fn finish(mut self) -> Result<Stored> {
         let begun = self.settled().await?;
-        let pieces = self.pieces.take();
-        let (inner, target) = (self.inner, self.target);
+        let Self { inner, target, collected, .. } = self;
         blocking(move || {
             let mut file = begun.map_or_else(|| Unfinished::open(&inner, &target), Ok)?;
-            file.write(&pieces, &target)?;
+            file.write(&collected, &target)?;
             publish(&inner, &target, file)
         })
         .await
@@ -235,21 +207,23 @@ impl Unfinished {
         Ok(Self {
             file: Some(file.map_err(fail)?),
             temporary: Some(path),
-            digest: Sha256::new(),
+            digest: Some(Sha256::new()),
             size: 0,
             stretch: 0,
             beginning: None,
+            spare: Vec::new(),
         })
     }
 
-    fn write(&mut self, pieces: &[Bytes], target: &Target) -> Result<()> {
+    fn write(&mut self, data: &[u8], target: &Target) -> Result<()> {
         failpoint!("artifacts::write")?;
         let Some(file) = &mut self.file else { return Err(lost()) };
-        for piece in pieces {
-            file.write_all(piece).map_err(|error| failure(error, &target.name()))?;
-            self.digest.update(piece);
-            self.size += piece.len() as u64;
-            self.stretch += piece.len() as u64;
+        file.write_all(data).map_err(|error| failure(error, &target.name()))?;
+        self.size += data.len() as u64;
+        self.stretch += data.len() as u64;
+        match &mut self.digest {
+            Some(digest) if self.size <= LARGE => digest.update(data),
+            digest => *digest = None,
         }
         Ok(())
     }
@@ -279,7 +253,7 @@ fn publish(inner: &Inner, target: &Target, mut from: Unfinished) -> Result<Store
     // At `balanced` a small file is put on the disk in the background, unless that has
     // fallen behind.
     let later = inner.durability == Durability::Balanced
-        && from.size <= SYNCED_ALONE
+        && from.size <= LARGE
         && inner.background.has_room();
     if inner.durability != Durability::Fast && !later {
         file.sync_all().map_err(fail)?;
@@ -300,7 +274,7 @@ fn publish(inner: &Inner, target: &Target, mut from: Unfinished) -> Result<Store
         }),
         Durability::Fast => {}
     }
-    let sha256 = std::mem::take(&mut from.digest).finalize().into();
+    let sha256 = from.digest.take().map(|digest| digest.finalize().into());
     Ok(Stored { size: from.size, sha256, stamp })
 }
 

@@ -11,6 +11,7 @@ mod background;
 mod bucket;
 mod disk;
 mod disk_upload;
+mod hash;
 mod locate;
 mod names;
 mod open;
@@ -78,6 +79,8 @@ struct Inner {
     naming: Mutex<Naming>,
     /// Puts on the disk what was answered before it was there.
     background: Background,
+    /// Held while a file is hashed.
+    hashing: tokio::sync::Mutex<()>,
 }
 
 /// What is needed to choose a name.
@@ -127,6 +130,7 @@ impl Artifacts {
             buckets: Buckets::new(buckets),
             naming: Mutex::default(),
             background: Background::default(),
+            hashing: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }

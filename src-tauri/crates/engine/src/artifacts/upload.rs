@@ -25,8 +25,8 @@ enum Way {
 pub struct Stored {
     /// Bytes.
     pub size: u64,
-    /// SHA-256 of the content.
-    pub sha256: [u8; 32],
+    /// SHA-256 of the content; of a large file on disk it is yet to be found out.
+    pub sha256: Option<[u8; 32]>,
     /// Larger for what took a name later.
     pub stamp: i64,
 }
@@ -53,16 +53,19 @@ impl Upload {
     /// `StorageFull` when the disk is full; what the disk or the bucket has against the
     /// file. The upload is then lost.
     pub async fn write(&mut self, data: &[u8]) -> Result<()> {
-        self.push(Bytes::copy_from_slice(data)).await
+        match &mut self.way {
+            Way::Disk(upload) => upload.write(data).await,
+            Way::Bucket(upload) => upload.push(Bytes::copy_from_slice(data)).await,
+        }
     }
 
-    /// Adds to the file's end without copying.
+    /// Adds to the file's end; for a bucket without copying.
     ///
     /// # Errors
     /// As [`Self::write`].
     pub async fn push(&mut self, piece: Bytes) -> Result<()> {
         match &mut self.way {
-            Way::Disk(upload) => upload.push(piece).await,
+            Way::Disk(upload) => upload.write(&piece).await,
             Way::Bucket(upload) => upload.push(piece).await,
         }
     }

@@ -12,10 +12,10 @@ async fn what_is_stored_is_measured() {
     let (_dir, artifacts) = store();
     let stored = put(&artifacts, ROOT, "abc", b"abc").await;
     // Of the standard.
-    assert_eq!((stored.size, &stored.sha256[..4]), (3, &[0xba, 0x78, 0x16, 0xbf][..]));
+    assert_eq!((stored.size, &stored.sha256.unwrap()[..4]), (3, &[0xba, 0x78, 0x16, 0xbf][..]));
     let empty = artifacts.create(ROOT, "empty").unwrap().finish().await.unwrap();
     assert_eq!(empty.size, 0);
-    assert_eq!(empty.sha256[..4], [0xe3, 0xb0, 0xc4, 0x42]);
+    assert_eq!(empty.sha256.unwrap()[..4], [0xe3, 0xb0, 0xc4, 0x42]);
     assert!(empty.stamp > stored.stamp);
     assert_eq!(get(&artifacts, ROOT, "empty").await.unwrap(), b"");
 }
@@ -39,6 +39,19 @@ async fn a_large_file_arrives_whole_from_pieces_of_any_size() {
     assert_eq!(get(&artifacts, ROOT, "large").await.unwrap(), data);
     assert_eq!(stored.sha256, put(&artifacts, ROOT, "again", &data).await.sha256);
     assert_eq!(artifacts.total_size().await.unwrap(), 6_000_000);
+}
+
+#[tokio::test]
+async fn a_large_file_is_hashed_when_it_was_answered() {
+    let (_dir, artifacts) = store();
+    let mut data: Vec<u8> = (0..4 << 20).map(|n: u32| (n * 7 % 251) as u8).collect();
+    let largest = put(&artifacts, ROOT, "largest of the small", &data).await;
+    assert_eq!(largest.sha256, Some(artifacts.sha256("largest of the small").await.unwrap()));
+    data.push(0);
+    assert_eq!(put(&artifacts, ROOT, "large", &data).await.sha256, None);
+    assert_ne!(artifacts.sha256("large").await.unwrap(), largest.sha256.unwrap());
+    artifacts.delete(ROOT, "large").await.unwrap();
+    assert!(artifacts.sha256("large").await.is_err());
 }
 
 #[tokio::test]

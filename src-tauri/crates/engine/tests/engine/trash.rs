@@ -211,13 +211,13 @@ async fn what_was_stored_is_noted_and_compared() {
         let mut upload = engine.artifacts().create(&uri, path).unwrap();
         upload.write(bytes).await.unwrap();
         let stored = upload.finish().await.unwrap();
-        engine.artifact_stored(owner, &uri, path, stored).await.unwrap();
+        assert!(engine.artifact_stored(owner, &uri, path, stored).await.unwrap().is_none());
         stored
     };
     let first = store("a/kept.txt", b"first").await;
     store("a/kept.txt", b"second").await;
     // A slower one that was stored before is not the last.
-    engine.artifact_stored(owner, &uri, "a/kept.txt", first).await.unwrap();
+    assert!(engine.artifact_stored(owner, &uri, "a/kept.txt", first).await.unwrap().is_none());
     store("a/cut.txt", b"0123456789").await;
     store("a/lost.txt", b"x").await;
     store("b.txt", b"x").await;
@@ -238,5 +238,46 @@ async fn what_was_stored_is_noted_and_compared() {
     assert_eq!(engine.check(owner).await.unwrap(), Vec::<String>::new());
     engine.delete_run(owner, &run).await.unwrap();
     engine.empty_trash(owner, &one(&run)).await.unwrap();
+    assert_eq!(rows(&fixture, "artifact_file").await, 0);
+}
+
+#[tokio::test]
+async fn the_hash_of_a_large_file_is_noted_after_its_answer() {
+    let fixture = fixture().await;
+    let (engine, owner) = (&fixture.engine, &fixture.owner);
+    let experiment = fixture.experiment("e").await;
+    let run = fixture.run(experiment, 1).await;
+    let uri = engine.run(owner, &run).await.unwrap().info.artifact_uri;
+    let store = async |filled_with: u8| {
+        let mut upload = engine.artifacts().create(&uri, "large").unwrap();
+        upload.write(&vec![filled_with; 5 << 20]).await.unwrap();
+        let stored = upload.finish().await.unwrap();
+        engine.artifact_stored(owner, &uri, "large", stored).await.unwrap().unwrap()
+    };
+    let noted = async || {
+        let sql = "SELECT hex(sha256) FROM artifact_file";
+        let found = engine.query(owner, sql, 2).await.unwrap();
+        assert_eq!(found.rows.len(), 1);
+        found.rows[0][0].as_str().unwrap().to_owned()
+    };
+    let rest = store(1).await;
+    assert_eq!(noted().await, "0".repeat(64));
+    assert_eq!(engine.check(owner).await.unwrap(), Vec::<String>::new());
+    rest.await;
+    let first = noted().await;
+    assert_ne!(first, "0".repeat(64));
+
+    // Of two at one name, the one that is there is hashed.
+    let (earlier, later) = (store(1).await, store(2).await);
+    earlier.await;
+    assert_eq!(noted().await, "0".repeat(64));
+    later.await;
+    assert_ne!(noted().await, first);
+
+    // Nothing comes back of what went meanwhile.
+    let rest = store(3).await;
+    engine.artifacts().delete(&uri, "large").await.unwrap();
+    engine.artifacts_gone(owner, &[(&uri, "large")]).await.unwrap();
+    rest.await;
     assert_eq!(rows(&fixture, "artifact_file").await, 0);
 }

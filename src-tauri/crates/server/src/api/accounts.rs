@@ -2,6 +2,7 @@
 
 use super::extract::{Json, Path, Query};
 use super::wire::Time;
+use crate::api::routing::{Routes, routes};
 use crate::auth::{Administrator, Caller, Presented};
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -11,11 +12,9 @@ use branchline_core::{Error, Grant, Permission, Resource, Result};
 use branchline_engine::{Mail, SessionInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_sessions))
         .routes(routes!(revoke_session))
         .routes(routes!(rotate_key))

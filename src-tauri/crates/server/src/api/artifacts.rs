@@ -1,6 +1,7 @@
 //! Files of runs and logged models.
 
 use super::extract::{Json, Path, Query};
+use crate::api::routing::{Routes, routes};
 use crate::auth::{Caller, OnThisMachine};
 use crate::error::{ApiResult, Failure};
 use crate::files;
@@ -11,11 +12,9 @@ use axum::response::Response;
 use branchline_core::{FileInfo, ModelId, Result, RunId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_run_artifacts))
         .routes(routes!(get_run_artifact))
         .routes(routes!(list_model_artifacts))

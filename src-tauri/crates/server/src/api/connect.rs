@@ -2,6 +2,7 @@
 
 use super::extract::Json;
 use super::wire::{Time, given};
+use crate::api::routing::{Routes, routes};
 use crate::auth::{Caller, OnThisMachine, over_tls};
 use crate::connect::{
     Connected as Made, Ends, credentials_path, has_foreign_credentials, kept_token,
@@ -16,11 +17,9 @@ use branchline_core::{Error, ErrorCode, Result, Scope};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(connect))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(connect))
 }
 
 /// Whether to write the credentials file, too, and which token to use.

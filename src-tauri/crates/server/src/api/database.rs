@@ -1,6 +1,7 @@
 //! The database file: backup, check, reading with SQL. For administrators.
 
 use super::extract::Json;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Administrator;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -10,11 +11,9 @@ use branchline_core::Error;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(backup_database))
         .routes(routes!(check_database))
         .routes(routes!(query_database))

@@ -2,6 +2,7 @@
 
 use super::extract::{Json, Path, Query};
 use super::wire::{LifecycleBody, NOTE, Time, page_size, split_patch, tag_list, tag_map};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -12,11 +13,9 @@ use branchline_engine::{ExperimentOverview, ExperimentSearch, NewExperiment};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_experiments, create_experiment))
         .routes(routes!(get_experiment, update_experiment, delete_experiment))
         .routes(routes!(restore_experiment))

@@ -1,17 +1,15 @@
 //! Checking a filter while it is typed.
 
 use super::extract::Json;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::Failure;
-use crate::state::AppState;
 use branchline_core::{Error, search};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(check_filter))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(check_filter))
 }
 
 /// What a filter is for.

@@ -2,6 +2,7 @@
 
 use super::extract::{Json, Path};
 use super::jobs::{optional_ms, seconds};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -12,11 +13,9 @@ use branchline_engine::TaskLimit;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_rates))
         .routes(routes!(set_rate))
         .routes(routes!(list_time_limits))

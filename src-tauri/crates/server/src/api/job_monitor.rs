@@ -2,6 +2,7 @@
 
 use super::extract::{Json, Path, Query};
 use super::wire::Time;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -10,11 +11,9 @@ use branchline_core::{Clock, SystemClock};
 use branchline_engine::{GpuUsage, JobHistory, JobUsage};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(job_history)).routes(routes!(job_usage))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(job_history)).routes(routes!(job_usage))
 }
 
 /// Minutes that are looked back over.

@@ -2,6 +2,7 @@
 
 use super::extract::{Json, Path};
 use super::wire::{Number, Time, tag_map};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -11,11 +12,9 @@ use branchline_engine::RegistrySearch;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_run_models))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(list_run_models))
 }
 
 /// A model that a run logged.

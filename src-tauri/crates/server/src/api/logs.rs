@@ -1,6 +1,7 @@
 //! The server's own log.
 
 use super::extract::{Json, Query};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Administrator;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -9,11 +10,9 @@ use branchline_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use tracing::Level;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(read_logs))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(read_logs))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -1,6 +1,7 @@
 //! The caller's own account.
 
 use super::extract::Json;
+use crate::api::routing::{Routes, routes};
 use crate::auth::{Caller, session_cookie};
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -9,11 +10,9 @@ use axum::http::{HeaderMap, StatusCode};
 use branchline_core::User;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_me, update_me)).routes(routes!(set_password))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(get_me, update_me)).routes(routes!(set_password))
 }
 
 /// A person with an account.

@@ -2,6 +2,7 @@
 
 use super::extract::Json;
 use super::wire::Number;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -10,16 +11,14 @@ use branchline_core::{Error, RunId};
 use branchline_engine::Series;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Most points per series in one answer.
 const MOST_POINTS: usize = 25_000;
 /// Most series (runs times keys) in one answer.
 const MOST_SERIES: usize = 5_000;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_metric_series))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(get_metric_series))
 }
 
 /// Which series.

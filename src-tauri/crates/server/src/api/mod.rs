@@ -24,6 +24,7 @@ mod preferences;
 mod projects;
 mod prometheus;
 mod queues;
+pub(crate) mod routing;
 mod rules;
 mod runs;
 mod schedules;
@@ -37,18 +38,17 @@ mod trash;
 mod versions;
 pub(crate) mod wire;
 
+use crate::api::routing::{Routes, routes};
 use crate::error::Failure;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::sync::OnceLock;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-/// Routes and their documentation.
-pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(document::begun())
+/// Routes, and what they say of themselves.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .merge(server::routes())
         .merge(session::routes())
         .merge(me::routes())
@@ -86,7 +86,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
 
 /// The OpenAPI 3.1 document of the own API.
 pub fn openapi_json() -> String {
-    let document = document::complete(routes().into_openapi());
+    let document = document::complete(routes().describe(document::begun()));
     let mut text = document.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text

@@ -4,6 +4,7 @@ use super::experiments::present_keys;
 use super::extract::{Json, Path, Query};
 use super::versions::VersionBody;
 use super::wire::{Time, page_size, split_patch, tag_list, tag_map};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -14,11 +15,9 @@ use branchline_engine::{NewRegisteredModel, RegistrySearch};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_models, create_model)).routes(routes!(
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(list_models, create_model)).routes(routes!(
         get_model,
         update_model,
         delete_model

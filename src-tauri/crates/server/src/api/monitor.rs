@@ -1,6 +1,7 @@
 //! Figures for Prometheus: the server's own, and of jobs those that Flower shows.
 
 use super::prometheus::{Histogram, Page};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -12,11 +13,9 @@ use branchline_core::{Actor, Clock, Result, SystemClock};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Mutex;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_metrics)).routes(routes!(healthcheck))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(get_metrics)).routes(routes!(healthcheck))
 }
 
 /// Answers since the start, by class of status.

@@ -2,6 +2,7 @@
 //! takes effect at the next start.
 
 use super::extract::Json;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Administrator;
 use crate::config::{Form, Key, Overrides, Resolved, Setting, Source, Surroundings, list};
 use crate::error::{ApiResult, Failure};
@@ -13,11 +14,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_network, set_network))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(get_network, set_network))
 }
 
 /// Which settings these are, in the order in which to show them.

@@ -4,6 +4,7 @@ use super::extract::{Json, Path, Query};
 use super::jobs::{JobBody, check_command};
 use super::projects::{RunOfProject, run};
 use super::wire::Time;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -14,11 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(read_notebook))
         .routes(routes!(run_notebook))
         .routes(routes!(start_notebooks))

@@ -1,16 +1,15 @@
 //! What the UI remembers for a person.
 
 use super::extract::Json;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
 use serde_json::{Map, Value};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_preferences, update_preferences))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(get_preferences, update_preferences))
 }
 
 /// Shows what the UI remembers.

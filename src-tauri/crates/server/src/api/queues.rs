@@ -1,6 +1,7 @@
 //! Queues of jobs.
 
 use super::extract::{Json, Path};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -9,11 +10,9 @@ use branchline_core::Queue;
 use branchline_engine::{Engine, QueueUpdate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_queues))
         .routes(routes!(set_queue))
         .routes(routes!(waiting_jobs))

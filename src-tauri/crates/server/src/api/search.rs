@@ -3,6 +3,7 @@
 mod snippet;
 
 use super::extract::{Json, Query};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -13,16 +14,14 @@ use serde::{Deserialize, Serialize};
 use snippet::Part;
 use std::time::Instant;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// Results of each kind when it is not said how many.
 const EACH: usize = 8;
 /// Most results of each kind.
 const MOST: usize = 100;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(search))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(search))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -2,6 +2,7 @@
 
 use super::extract::{Json, Query};
 use super::wire::Time;
+use crate::api::routing::{Routes, routes};
 use crate::auth::{Caller, OnThisMachine, has_instance_secret};
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -13,11 +14,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_server)).routes(routes!(shut_down))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(get_server)).routes(routes!(shut_down))
 }
 
 /// What this server is and holds.

@@ -2,6 +2,7 @@
 
 use super::extract::Json;
 use super::me::UserBody;
+use crate::api::routing::{Routes, routes};
 use crate::auth::{Caller, agent, has_instance_secret, over_tls, session_cookie, set_cookie};
 use crate::error::{ApiResult, ErrorBody, Failure};
 use crate::state::AppState;
@@ -12,13 +13,9 @@ use branchline_core::Error;
 use branchline_engine::Credential;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
-        .routes(routes!(sign_in, get_session, sign_out))
-        .routes(routes!(issue_secret))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(sign_in, get_session, sign_out)).routes(routes!(issue_secret))
 }
 
 /// How to sign in: a single-use secret, or an e-mail and a password.

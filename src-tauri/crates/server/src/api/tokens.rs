@@ -2,6 +2,7 @@
 
 use super::extract::{Json, Path};
 use super::wire::Time;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -10,11 +11,9 @@ use axum::http::StatusCode;
 use branchline_core::{Scope, Token};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_tokens, create_token)).routes(routes!(revoke_token))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(list_tokens, create_token)).routes(routes!(revoke_token))
 }
 
 /// What a token allows; each includes those before it.

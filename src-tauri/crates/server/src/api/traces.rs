@@ -4,6 +4,7 @@ mod span;
 
 use super::extract::{Json, Path};
 use super::wire::{Time, page_size, tag_map};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -19,14 +20,12 @@ use serde_json::Value;
 use span::SpanBody;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 /// The metadata that names the run during which a trace was made.
 const SOURCE_RUN: &str = "mlflow.sourceRun";
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(search_traces))
         .routes(routes!(get_trace))
         .routes(routes!(delete_traces))

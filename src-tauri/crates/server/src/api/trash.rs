@@ -2,6 +2,7 @@
 
 use super::extract::{Json, Query};
 use super::wire::{Time, page_size};
+use crate::api::routing::{Routes, routes};
 use crate::auth::{Administrator, Caller};
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -10,11 +11,9 @@ use branchline_core::Error;
 use branchline_engine::{Emptied, InTrash, TrashChoice, TrashKind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_trash))
         .routes(routes!(restore_trash))
         .routes(routes!(empty_trash))

@@ -3,6 +3,7 @@
 use super::experiments::present_keys;
 use super::extract::{Json, Path};
 use super::wire::{Time, split_patch, tag_map};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::mlflow::lineage;
@@ -14,11 +15,9 @@ use branchline_engine::{Engine, NewModelVersion};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(create_version))
         .routes(routes!(update_version, delete_version))
         .routes(routes!(set_alias, delete_alias))

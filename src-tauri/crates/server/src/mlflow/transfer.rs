@@ -100,7 +100,10 @@ pub(crate) async fn receive(
         upload.push(piece).await?;
     }
     let stored = upload.finish().await?;
-    engine.artifact_stored(actor, uri, path, stored).await
+    if let Some(rest) = engine.artifact_stored(actor, uri, path, stored).await? {
+        tokio::spawn(rest);
+    }
+    Ok(())
 }
 
 /// The media type that a file's name suggests.

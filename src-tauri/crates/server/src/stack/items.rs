@@ -2,6 +2,7 @@
 
 use super::error::{StackError, StackResult};
 use super::extract::{Json, Path, Query, hundred};
+use crate::api::routing::{Routes, routes};
 use crate::api::wire::given;
 use crate::auth::Caller;
 use crate::error::Failure;
@@ -13,11 +14,9 @@ use branchline_core::{Error, ErrorCode};
 use branchline_engine::{Item, ItemLink, ItemSearch, ItemUpdate, LinkKind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_items, create_item)).routes(routes!(
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(list_items, create_item)).routes(routes!(
         read_item,
         update_item,
         delete_item

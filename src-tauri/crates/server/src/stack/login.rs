@@ -3,6 +3,7 @@
 use super::error::{StackError, StackResult};
 use super::extract::{Form, Json, Path};
 use super::users::StackUser;
+use crate::api::routing::{Routes, routes};
 use crate::auth::{Presented, agent, over_tls};
 use crate::error::Failure;
 use crate::mail;
@@ -14,11 +15,9 @@ use branchline_core::{Error, ErrorCode};
 use branchline_engine::{INACTIVE_USER, SIGNED_MS};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(access_token))
         .routes(routes!(test_token))
         .routes(routes!(recover_password))

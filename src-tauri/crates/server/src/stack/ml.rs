@@ -4,6 +4,7 @@ use super::error::{StackError, StackResult};
 use super::extract::{Json, Path, Superuser};
 use super::utils::TaskQueued;
 use crate::api::jobs::check_command;
+use crate::api::routing::{Routes, routes};
 use crate::error::{ErrorBody, Failure};
 use crate::state::AppState;
 use axum::extract::State;
@@ -16,11 +17,9 @@ use branchline_engine::{Engine, NewModelVersion, NewRegisteredModel, RegistrySea
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoResponses, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(train_model))
         .routes(routes!(list_stack_runs))
         .routes(routes!(read_stack_run))

@@ -13,9 +13,9 @@ mod utils;
 pub(crate) use error::{ValidationError, refusal};
 pub(crate) use live::Room;
 
+use crate::api::routing::Routes;
 use crate::state::AppState;
 use axum::Router;
-use utoipa_axum::router::OpenApiRouter;
 
 /// First parts of the paths whose failures speak the stack's words.
 const PARTS: [&str; 7] =
@@ -28,8 +28,8 @@ pub(crate) fn is_stack(path: &str) -> bool {
 }
 
 /// Routes and their documentation.
-pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes {
+    Routes::new()
         .merge(login::routes())
         .merge(users::routes())
         .merge(items::routes())

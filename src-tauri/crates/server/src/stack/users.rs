@@ -2,6 +2,7 @@
 
 use super::error::{StackError, StackResult};
 use super::extract::{Json, Part, Path, Query, Superuser};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::Failure;
 use crate::mail;
@@ -14,11 +15,9 @@ use branchline_core::{ErrorCode, User};
 use branchline_engine::{NewUser, UserUpdate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_users, create_user))
         .routes(routes!(read_me, put_me))
         .routes(routes!(open_user))

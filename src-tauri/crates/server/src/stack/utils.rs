@@ -3,6 +3,7 @@
 use super::error::StackResult;
 use super::extract::{Json, Path, Query, Superuser};
 use super::login::{CREATED, Message};
+use crate::api::routing::{Routes, routes};
 use crate::error::Failure;
 use crate::mail;
 use crate::state::AppState;
@@ -14,11 +15,9 @@ use branchline_core::{Actor, ErrorCode, JobOptions, JobState, NewJob, Work};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(test_email))
         .routes(routes!(health_check))
         .routes(routes!(queue_celery_task))

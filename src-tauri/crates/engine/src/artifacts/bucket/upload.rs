@@ -90,7 +90,7 @@ impl BucketUpload {
             self.begun = None;
         }
         let sha256 = std::mem::take(&mut self.digest).finalize().into();
-        Ok(Stored { size: self.size, sha256, stamp: 0 })
+        Ok(Stored { size: self.size, sha256: Some(sha256), stamp: 0 })
     }
 
     async fn send_part(&mut self) -> Result<()> {

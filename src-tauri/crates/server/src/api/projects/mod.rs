@@ -4,6 +4,7 @@ mod body;
 
 use super::extract::{Json, Path};
 use super::jobs::{JobBody, check_command};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -13,11 +14,9 @@ pub(super) use body::RunOfProject;
 use body::{AddProject, DetailBody, PatchProject, ProjectList};
 use branchline_core::{Actor, Clock, SystemClock};
 use branchline_engine::{Project, ProjectUpdate, ProjectWork};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_projects, add_project))
         .routes(routes!(get_project, patch_project, remove_project))
         .routes(routes!(scan_project))

@@ -5,6 +5,7 @@ mod notifications;
 
 use super::extract::{Json, Path, Query};
 use super::wire::page_size;
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::mail;
@@ -18,11 +19,9 @@ use branchline_core::{Actor, NewRule};
 use branchline_engine::{Channel, Delivery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_rules, create_rule))
         .routes(routes!(get_rule, replace_rule, delete_rule))
         .routes(routes!(test_rule))

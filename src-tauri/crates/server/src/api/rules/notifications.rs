@@ -3,6 +3,7 @@
 use super::body::NotificationBody;
 use super::{MOST_ON_PAGE, PAGE};
 use crate::api::extract::{Json, Query};
+use crate::api::routing::{Routes, routes};
 use crate::api::wire::page_size;
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
@@ -10,11 +11,9 @@ use crate::state::AppState;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list_notifications)).routes(routes!(read_notifications))
+pub(super) fn routes() -> Routes {
+    Routes::new().routes(routes!(list_notifications)).routes(routes!(read_notifications))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

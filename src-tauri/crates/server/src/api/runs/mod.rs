@@ -6,6 +6,7 @@ mod change;
 use super::experiments::{ExperimentKeys, View};
 use super::extract::{Json, Path};
 use super::wire::{Number, page_size};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -16,11 +17,9 @@ use branchline_engine::RunSearch;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(search_runs))
         .routes(routes!(change::bulk_runs))
         .routes(routes!(get_run, change::update_run, change::delete_run))

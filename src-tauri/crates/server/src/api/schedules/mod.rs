@@ -5,6 +5,7 @@ mod body;
 use super::extract::{Json, Path, Query};
 use super::jobs::{JobBody, check_command, read_job};
 use super::wire::{Time, page_size};
+use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
@@ -14,11 +15,9 @@ use body::{ChangeSchedule, FireBody, ScheduleBody, SubmitSchedule, When};
 use branchline_core::{Clock, Error, SystemClock};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
-pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new()
+pub(super) fn routes() -> Routes {
+    Routes::new()
         .routes(routes!(list_schedules, create_schedule))
         .routes(routes!(preview_schedule))
         .routes(routes!(get_schedule, change_schedule, delete_schedule))

@@ -26,7 +26,7 @@ impl Engine {
         let Some(path) = self.artifacts().proxied_path(uri, path)? else { return Ok(None) };
         let Stored { size, sha256, stamp } = stored;
         let row = ArtifactFileRow { path: path.clone(), size, sha256, stamp };
-        self.track(actor, move |tx, _| tx.put_artifact_file(&row)).await?;
+        self.jot(actor, move |tx, _| tx.put_artifact_file(&row)).await?;
         let hashing = sha256.is_none().then(|| (self.clone(), actor.clone()));
         Ok(hashing.map(|(engine, actor)| async move {
             if let Err(error) = engine.note_hash(&actor, path, stamp).await {

@@ -122,7 +122,9 @@ async fn work<L: JobLedger>(
             controls.set_trouble(None);
         }
         for job in claimed.jobs {
-            running.spawn(attempt(Arc::clone(hands), job));
+            // At once: whoever leaves before the attempt is taken up has to reach it, too.
+            let cord = controls.cord(&job.task_id);
+            running.spawn(attempt(Arc::clone(hands), job, cord));
         }
         let due = async {
             match claimed.next_in {
@@ -148,8 +150,11 @@ async fn work<L: JobLedger>(
     }
 }
 
-async fn attempt<L: JobLedger>(hands: Arc<Hands<L>>, job: Job) -> Option<Attempted> {
-    let mut cord = hands.controls.cord(&job.task_id);
+async fn attempt<L: JobLedger>(
+    hands: Arc<Hands<L>>,
+    job: Job,
+    mut cord: watch::Receiver<Stop>,
+) -> Option<Attempted> {
     let end = match hands.ledger.is_called(&job) {
         true => call(&hands.ledger, &job, &mut cord).await,
         false => process::run(&hands, &job, &mut cord).await,

@@ -45,7 +45,7 @@ class Call:
     unordered: str | None = None
     # The filter says what only this server understands.
     beyond: bool = False
-    raw: bytes | None = None
+    raw: bytes | str | None = None
     headers: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:

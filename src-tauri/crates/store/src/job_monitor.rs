@@ -1,6 +1,7 @@
 //! What jobs came to over time, from the index of those that ended.
 
 use crate::error::StoreResult;
+use crate::job::RETRIED;
 use crate::tx::View;
 use rusqlite::params;
 
@@ -93,6 +94,6 @@ impl View<'_> {
     /// # Errors
     /// The database's.
     pub fn explain_monitor(&self) -> StoreResult<Vec<String>> {
-        self.explain(&[PERIODS, OLDEST, ENDED, ENDED_OF_THE_LIVING])
+        self.explain(&[PERIODS, OLDEST, ENDED, ENDED_OF_THE_LIVING, RETRIED])
     }
 }

@@ -183,7 +183,7 @@ def test_the_password_that_was_kept_signs_in_to_the_mail_server(tmp_path: Path) 
                 [str(binary()), "mail", "password"], input=password + "\n", capture_output=True, text=True,
                 env=clean_environment(BRANCHLINE_DATA_DIR=str(data), **no_keyring), timeout=60, check=False,
             )
-            assert kept.returncode == 0 and "No keyring runs here" in kept.stderr, kept.stderr
+            assert kept.returncode == 0 and "No keyring took the password" in kept.stderr, kept.stderr
             assert send() == status
         assert shown.queue[-1] == ("lab", "hush-hush")
         assert handler.mail.get(timeout=30)["Subject"] == "Branchline - Test email"

@@ -252,7 +252,7 @@ async fn the_hash_of_a_large_file_is_noted_after_its_answer() {
         let mut upload = engine.artifacts().create(&uri, "large").unwrap();
         upload.write(&vec![filled_with; 5 << 20]).await.unwrap();
         let stored = upload.finish().await.unwrap();
-        engine.artifact_stored(owner, &uri, "large", stored).await.unwrap().unwrap()
+        engine.artifact_stored(owner, &uri, "large", stored).await.unwrap()
     };
     let noted = async || {
         let sql = "SELECT hex(sha256) FROM artifact_file";
@@ -260,7 +260,7 @@ async fn the_hash_of_a_large_file_is_noted_after_its_answer() {
         assert_eq!(found.rows.len(), 1);
         found.rows[0][0].as_str().unwrap().to_owned()
     };
-    let rest = store(1).await;
+    let rest = store(1).await.unwrap();
     assert_eq!(noted().await, "0".repeat(64));
     assert_eq!(engine.check(owner).await.unwrap(), Vec::<String>::new());
     rest.await;
@@ -268,14 +268,14 @@ async fn the_hash_of_a_large_file_is_noted_after_its_answer() {
     assert_ne!(first, "0".repeat(64));
 
     // Of two at one name, the one that is there is hashed.
-    let (earlier, later) = (store(1).await, store(2).await);
+    let (earlier, later) = (store(1).await.unwrap(), store(2).await.unwrap());
     earlier.await;
     assert_eq!(noted().await, "0".repeat(64));
     later.await;
     assert_ne!(noted().await, first);
 
     // Nothing comes back of what went meanwhile.
-    let rest = store(3).await;
+    let rest = store(3).await.unwrap();
     engine.artifacts().delete(&uri, "large").await.unwrap();
     engine.artifacts_gone(owner, &[(&uri, "large")]).await.unwrap();
     rest.await;

@@ -164,8 +164,18 @@ impl Queue<'_> {
 
     /// Queues a job and waits for its end.
     fn and_wait(&self, connection: &mut Connection, body: &Value) -> Result<()> {
+        let id = self.queue(connection, body)?;
+        self.wait_for(connection, &id)
+    }
+
+    /// Queues a job; its id.
+    fn queue(&self, connection: &mut Connection, body: &Value) -> Result<String> {
         let queued = self.send(connection, "POST", "/api/v1/jobs", body)?;
         let id = queued["task_id"].as_str().with_context(|| format!("no job in {queued}"))?;
+        Ok(id.to_owned())
+    }
+
+    fn wait_for(&self, connection: &mut Connection, id: &str) -> Result<()> {
         let path = format!("/api/v1/jobs/{id}?wait=30");
         let ended = self.send(connection, "GET", &path, &Value::Null)?;
         ensure!(ended["status"] == "SUCCESS", "a job did not succeed: {ended}");
@@ -186,19 +196,22 @@ impl Queue<'_> {
         Ok(taken * 1e3 / count as f64)
     }
 
-    /// Tasks a second while so many are queued.
+    /// Tasks a second, of the first so many of those that are queued. The last of them is waited
+    /// for: to count those that have ended would take the longer the more there are.
     fn drain(&self, queued: usize, some: usize) -> Result<f64> {
         let mut connection = self.0.connect()?;
         let before = self.done(&mut connection)?;
         self.set(&json!({ "paused": true }))?;
-        self.fill(queued, 64)?;
+        self.fill(some, 64)?;
+        let last = self.queue(&mut connection, &json!({ "task": "branchline.noop" }))?;
+        self.fill(queued - some, 64)?;
         let taken = seconds(|| {
             self.set(&json!({ "paused": false }))?;
-            self.until_done(&mut connection, before + some.min(queued / 64 * 64))
+            self.wait_for(&mut connection, &last)
         })?;
-        let rate = (self.done(&mut connection)? - before) as f64 / taken;
-        self.until_done(&mut connection, before + queued / 64 * 64)?;
-        Ok(rate)
+        let all = some / 64 * 64 + (queued - some) / 64 * 64 + 1;
+        self.until_done(&mut connection, before + all)?;
+        Ok((some / 64 * 64 + 1) as f64 / taken)
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let wait = queue.latency(options.count(1000))?;
     let processes = options.count(200);
     let (through, bare) = (queue.processes(processes)?, bare(processes)?);
+    let waiting = queue.waiting_processes(processes)?;
     let (few, many) = (queue.drain(2000, 2000)?, queue.drain(options.count(100_000), 2000)?);
     ours.stop()?;
     // Celery is no tracking server: it stands in the column of limits.
@@ -68,11 +69,19 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     ));
     let within = Target::AtMost(bare * 1.3);
     table.add(row(
-        "a job of python -c pass; limit: without a queue",
+        "a job of python -c pass, asked for and waited for; limit: without a queue",
         "ms",
         within,
         "synced",
         through,
+        Some(bare),
+    ));
+    table.add(row(
+        "the same, of jobs that were queued before; limit: without a queue",
+        "ms",
+        within,
+        "synced",
+        waiting,
         Some(bare),
     ));
     let as_fast = Target::AtLeast(few * 0.9);
@@ -182,10 +191,10 @@ impl Queue<'_> {
         Ok(())
     }
 
-    /// Milliseconds for each process, several at a time.
+    /// Milliseconds for each process, several at a time, each asked for when the one before has
+    /// ended.
     fn processes(&self, count: usize) -> Result<f64> {
-        let python = Peer::python();
-        let body = json!({ "command": [std::path::absolute(python)?, "-c", "pass"] });
+        let body = Self::process()?;
         let taken = seconds(|| {
             on_threads(AT_A_TIME, |_| {
                 let mut connection = self.0.connect()?;
@@ -194,6 +203,27 @@ impl Queue<'_> {
             .map(drop)
         })?;
         Ok(taken * 1e3 / count as f64)
+    }
+
+    /// The same of processes that wait in the queue.
+    fn waiting_processes(&self, count: usize) -> Result<f64> {
+        let mut connection = self.0.connect()?;
+        let body = Self::process()?;
+        self.set(&json!({ "paused": true }))?;
+        let mut last = String::new();
+        for _ in 0..count {
+            last = self.queue(&mut connection, &body)?;
+        }
+        let taken = seconds(|| {
+            self.set(&json!({ "paused": false }))?;
+            self.wait_for(&mut connection, &last)
+        })?;
+        Ok(taken * 1e3 / count as f64)
+    }
+
+    fn process() -> Result<Value> {
+        let python = std::path::absolute(Peer::python())?;
+        Ok(json!({ "command": [python, "-c", "pass"] }))
     }
 
     /// Tasks a second, of the first so many of those that are queued. The last of them is waited

@@ -993,3 +993,5 @@ CREATE TABLE job_limit (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX job_graph_alive ON job (root_id) WHERE lane <> 0 AND root_id IS NOT NULL;
+
+CREATE INDEX job_retried ON job (retries) WHERE retries > 0;

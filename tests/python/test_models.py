@@ -66,6 +66,15 @@ def test_life_of_a_logged_model(client: MlflowClient, experiment: str, run: str)
         client.get_logged_model(model.model_id)
 
 
+def test_a_param_of_a_logged_model_never_changes(client: MlflowClient, experiment: str) -> None:
+    model = client.create_logged_model(experiment, name="m", params={"lr": "0.1"})
+    for _ in range(2):
+        client.log_model_params(model.model_id, {"lr": "0.1", "depth": "3"})
+    with pytest.raises(MlflowException, match="'lr' was already logged with value='0.1'"):
+        client.log_model_params(model.model_id, {"new": "1", "lr": "0.2"})
+    assert client.get_logged_model(model.model_id).params == {"lr": "0.1", "depth": "3"}, "all or nothing"
+
+
 def test_search_logged_models(client: MlflowClient, experiment: str, run: str) -> None:
     made = {}
     for index, letter in enumerate("abcd"):

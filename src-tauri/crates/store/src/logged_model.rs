@@ -532,10 +532,10 @@ impl WriteTx<'_> {
         Ok(gone > 0)
     }
 
-    /// Adds params.
+    /// Adds params; one that is there already stays.
     ///
     /// # Errors
-    /// The database's.
+    /// A param has another value.
     pub fn log_model_params(
         &mut self,
         actor: &Actor,
@@ -543,8 +543,24 @@ impl WriteTx<'_> {
         model: &ModelRow,
         params: &[Param],
     ) -> StoreResult<()> {
+        for param in params {
+            let old = self.model_param(model.row, &param.key)?;
+            if let Some(old) = old.filter(|old| *old != param.value) {
+                return Err(param_differs(id, param, &old).into());
+            }
+        }
         self.put_model_params(model.row, params)?;
         self.model_changed(actor, id, model, Some("params"), Op::Set)
+    }
+
+    fn model_param(&self, row: i64, key: &str) -> StoreResult<Option<String>> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT value FROM logged_model_param WHERE model_id = ?1 AND key = ?2",
+            )?
+            .query_row(params![row, key], |row| row.get(0))
+            .optional()?)
     }
 
     /// Adds a point to a model's own metrics.
@@ -580,4 +596,12 @@ impl WriteTx<'_> {
             ])?;
         self.model_changed(actor, id, model, Some("metrics"), Op::Set)
     }
+}
+
+fn param_differs(id: &ModelId, param: &Param, old: &str) -> Error {
+    Error::invalid(format!(
+        "Changing param values is not allowed. Param with key='{}' was already logged with value='{old}' for model ID='{id}'. Attempted logging new value '{}'.",
+        param.key, param.value
+    ))
+    .hint("Log it under another key, or to a new model.")
 }

@@ -11,7 +11,7 @@ impl Serialize for Wire<'_, Webhook> {
         Object::new(serializer)?
             .set("webhook_id", &webhook.webhook_id)?
             .set("name", &webhook.name)?
-            .some("description", webhook.description.as_ref())?
+            .some("description", webhook.description.as_ref().filter(|text| !text.is_empty()))?
             .set("url", &webhook.url)?
             .list("events", &webhook.events)?
             .set("status", webhook.status.as_str())?

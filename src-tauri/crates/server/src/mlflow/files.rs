@@ -12,6 +12,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use branchline_core::artifact_path;
 use branchline_core::event::EventKind;
 use branchline_core::{
     Actor, Error, ErrorCode, ModelId, Permission, Resource, Result, RunId, RunInfo, Scope,
@@ -50,7 +51,13 @@ pub(super) async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Resul
     found.pop().ok_or_else(|| Error::not_found(format!("Run with id={id} not found")))
 }
 
+/// A path is looked at before what it is in, as MLflow does.
+fn check_path(path: Option<&str>) -> Result<()> {
+    path.map_or(Ok(()), |path| artifact_path::check(path).map(drop))
+}
+
 async fn list_of_run(Call { engine, actor, message }: Call<ListArtifacts>) -> Answer {
+    check_path(message.path.as_deref())?;
     let id = run_id(message.run_id, message.run_uuid)?;
     let root_uri = run_info(&engine, &actor, id).await?.artifact_uri;
     list(&engine, &root_uri, message.path).await
@@ -72,6 +79,7 @@ async fn list(engine: &Engine, root_uri: &str, path: Option<String>) -> Answer {
 
 async fn file_of_run(headers: HeaderMap, Call { engine, actor, message }: Call<RunFile>) -> Answer {
     let path = required_text("path", message.path)?;
+    check_path(Some(&path))?;
     let id = run_id(message.run_id, message.run_uuid)?;
     let root_uri = run_info(&engine, &actor, id).await?.artifact_uri;
     send(&engine, &root_uri, &path, &headers).await
@@ -118,6 +126,7 @@ async fn upload(
     let place: RunFile = from_query(&query.unwrap_or_default())?;
     let id = run_id(place.run_id, place.run_uuid).map_err(|_| says("run_uuid"))?;
     let path = place.path.filter(|path| !path.is_empty()).ok_or_else(|| says("path"))?;
+    check_path(Some(&path))?;
     let body = whole(&headers, body, MAX_UPLOAD).await.map_err(|error| match error.code {
         ErrorCode::PayloadTooLarge => {
             Error::invalid("Artifact size is too large. Max size is 10MB.")

@@ -68,9 +68,10 @@ async fn update(
     State(state): State<AppState>,
     Call { engine, actor, message }: Call<UpdateWebhook>,
 ) -> Answer {
-    // That there is none is told before what is wrong with the change.
-    engine.webhook(&actor, &id).await?;
+    // Events that do not exist are told first, then that there is no such webhook, and then
+    // what else is wrong with the change.
     let events = message.events.into_events()?;
+    engine.webhook(&actor, &id).await?;
     let update = WebhookUpdate {
         name: some(message.name),
         description: message.description,

@@ -87,3 +87,14 @@ test('another experiment has views of its own', async () => {
   await page.waitForSelector(id('view-name'))
   assert.equal(await page.locator(id('view')).count(), 0)
 })
+
+test('what was named a moment before the page went is not lost', async () => {
+  await page.reload()
+  await page.click(id('views'))
+  await page.fill(id('view-name'), 'in haste')
+  await page.click(id('view-save'))
+  await page.reload()
+  await page.click(id('views'))
+  await page.waitForSelector(id('view-name'))
+  await until(() => page.locator(id('view')).allInnerTexts().then(String), 'in haste', 'it was kept')
+})

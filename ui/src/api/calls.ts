@@ -45,8 +45,8 @@ export const updateProfile = (body: { email?: string; full_name?: string }) =>
 export const setPassword = (body: { current?: string; new: string }) =>
   unwrap(client.POST('/api/v1/me/password', { body }))
 export const preferences = () => unwrap(client.GET('/api/v1/preferences'))
-export const patchPreferences = (body: Record<string, unknown>) =>
-  unwrap(client.PATCH('/api/v1/preferences', { body }))
+export const patchPreferences = (body: Record<string, unknown>, leaving = false) =>
+  unwrap(client.PATCH('/api/v1/preferences', { body, keepalive: leaving }))
 export const connect = (body: { write: boolean; force?: boolean }) =>
   unwrap(client.POST('/api/v1/connect', { body }))
 export const tokens = () => unwrap(client.GET('/api/v1/tokens'))

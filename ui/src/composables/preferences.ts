@@ -29,16 +29,22 @@ function writeMirror(): void {
   }
 }
 
-async function save(): Promise<void> {
+async function save(leaving = false): Promise<void> {
+  clearTimeout(timer)
   const patch = { ...unsaved }
   for (const key of Object.keys(patch)) Reflect.deleteProperty(unsaved, key)
   try {
-    await api.patchPreferences(patch)
+    await api.patchPreferences(patch, leaving)
   } catch {
     // Kept for the next change; the mirror has it meanwhile.
     for (const [key, value] of Object.entries(patch)) unsaved[key] ??= value
   }
 }
+
+// A page that goes within the wait takes nothing with it: the server's word would undo it.
+globalThis.addEventListener?.('pagehide', () => {
+  if (Object.keys(unsaved).length > 0) void save(true)
+})
 
 /** Takes the server's word for everything that was not changed here since. */
 export async function loadPreferences(): Promise<void> {

@@ -48,7 +48,8 @@ pub(crate) fn run(connection: &mut Connection, path: &Path) -> Result<()> {
             .hint("Nothing was changed. Run `branchline db check`, or restore a backup.")
             .source(e)
     })?;
-    Ok(())
+    // What SQLite read and kept while it migrated, it would keep for good.
+    connection.execute_batch("PRAGMA shrink_memory").map_err(|e| unreadable(path, e))
 }
 
 pub(crate) fn unreadable(path: &Path, error: rusqlite::Error) -> Error {

@@ -281,13 +281,19 @@ test('pages that nobody touches ask for nothing but what time alone changes', as
   // A minute is run through at once; what the socket brings comes in real time.
   await still.clock.install()
   let asked = []
+  let unanswered = 0
   let last = 0
-  still.on('request', (request) => {
-    if (!request.url().includes('/api/')) return
-    asked.push(new URL(request.url()).pathname)
+  const note = (request, more) => {
+    const { pathname } = new URL(request.url())
+    if (!pathname.startsWith('/api/')) return
+    if (more > 0) asked.push(pathname)
+    unanswered += more
     last = Date.now()
-  })
-  const quiet = (what, ms = 500) => until(() => Date.now() - last > ms, true, `${what} has what it needs`)
+  }
+  still.on('request', (request) => note(request, 1))
+  still.on('requestfinished', (request) => note(request, -1))
+  still.on('requestfailed', (request) => note(request, -1))
+  const quiet = (what, ms = 500) => until(() => unanswered === 0 && Date.now() - last > ms, true, `${what} has what it needs`)
   // This one looks at its files every few seconds, and no more once it is left.
   await still.goto(`${server.url}/#/projects`)
   await still.waitForSelector(id('offer'))

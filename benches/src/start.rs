@@ -18,6 +18,8 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         firsts.push(start_to_answer(&folder)?);
         restarts.push(start_to_answer(&folder)?);
     }
+    // As it is from the second start on, after a boot.
+    Subject::ours(options, "ours-idle")?.stop()?;
     forget_program()?;
     let ours = Subject::ours(options, "ours-idle")?;
     ours.connect()?.call(&ours.get("/health"))?;

@@ -67,7 +67,7 @@ struct Running {
     log: Log,
     cpu_before: Option<i64>,
     /// Held until everything of the job has ended.
-    _lock: File,
+    lock: File,
 }
 
 impl Running {
@@ -88,12 +88,12 @@ impl Running {
         let pid = launch(orders, input)?;
         tree.add(pid);
         let tree = Arc::new(Mutex::new(tree));
-        Ok(Some(Self { pid, tree, output, log, cpu_before, _lock: lock }))
+        Ok(Some(Self { pid, tree, output, log, cpu_before, lock }))
     }
 
     /// Follows it to its end and tells of that; answers the next.
     fn follow(self, orders: &Orders) -> Option<Box<Orders>> {
-        let Self { pid, tree, output, log, cpu_before, _lock } = self;
+        let Self { pid, tree, output, log, cpu_before, lock } = self;
         let watch = Arc::new(Watch::new(orders));
         let heard = Arc::clone(&watch);
         let listener = std::thread::spawn(move || listen(Some(&heard)));
@@ -106,7 +106,7 @@ impl Running {
         platform::end_rest(&tree);
         let _ = reader.join();
         let _ = watching.join();
-        drop(_lock);
+        drop(lock);
         tell(&match status {
             Ok(status) => Report::Ended(Ended {
                 cause: watch.cause(),

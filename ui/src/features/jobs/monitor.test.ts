@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Job, JobHistory } from '@/api/types'
 import { COLUMNS, nextOrder, parseOrder, toCsv, writeOrder } from './columns'
-import { chartsOf, periodOf, usageCharts } from './monitor'
+import { chartsOf, inQueues, periodOf, usageCharts } from './monitor'
 
 const history: JobHistory = {
   period_ms: 60_000,
@@ -24,6 +24,21 @@ it('draws throughput, latency and failures', () => {
     [0, 1],
     [3, 0],
   ])
+})
+
+it('adds up what queues hold', () => {
+  const queue = {
+    name: 'a',
+    concurrency: 2,
+    paused: false,
+    running: 1,
+    ready: 2,
+    held: 3,
+    waiting: 4,
+  }
+  const all = [queue, { ...queue, name: 'b', paused: true, running: 0 }]
+  expect(inQueues(all)).toEqual({ running: 1, waiting: 18, paused: 1 })
+  expect(inQueues([])).toEqual({ running: 0, waiting: 0, paused: 0 })
 })
 
 it('shows the whole period, however few points there are', () => {

@@ -1,5 +1,5 @@
 /** What happened to jobs, as the lines of charts. Pure; tested. */
-import type { JobHistory } from '@/api/types'
+import type { JobHistory, Queue } from '@/api/types'
 import type { Line, Range } from '@/charts/model'
 
 export const SPANS = [
@@ -12,6 +12,16 @@ export const SPANS = [
 
 /** The server lets no more jobs of a queue run at once. */
 export const MOST_AT_ONCE = 256
+
+/** What all queues come to: jobs that run, jobs that wait for whatever, queues that are paused. */
+export function inQueues(queues: readonly Queue[]) {
+  const sum = (of: (queue: Queue) => number) => queues.reduce((all, queue) => all + of(queue), 0)
+  return {
+    running: sum(({ running }) => running),
+    waiting: sum(({ ready, held, waiting }) => ready + held + waiting),
+    paused: sum(({ paused }) => Number(paused)),
+  }
+}
 
 /** Places in the palette: the same colour for the same thing on every chart. */
 const LINES = {

@@ -11,6 +11,9 @@ const SECONDS = [
   172_800, 604_800,
 ]
 
+/** Half of the widest label below a chart: the last one may stand at its very edge. */
+const HALF_LABEL: Record<XMode, number> = { step: 16, relative: 22, wall: 26 }
+
 export interface Hooks {
   onZoom: (range: Range) => void
   onReset: () => void
@@ -128,7 +131,7 @@ export function optionsFor(shape: Shape, hooks: Hooks): uPlot.Options {
   return {
     width: shape.width,
     height: shape.height,
-    padding: [10, 12, 0, 2],
+    padding: [10, HALF_LABEL[settings.x], 0, 2],
     legend: { show: false },
     scales: {
       x: { time: settings.x === 'wall' },

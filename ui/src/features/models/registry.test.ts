@@ -5,9 +5,12 @@ import {
   aliasSlot,
   goesWithModel,
   isExpression,
+  isPrompt,
   loadSnippet,
   modelFilter,
   modelUri,
+  promptSnippet,
+  promptText,
   statusWord,
 } from './registry'
 
@@ -68,6 +71,23 @@ describe('the way to load a version', () => {
     expect(loadSnippet('models:/a"b/1')).toBe(
       'import mlflow\nmodel = mlflow.pyfunc.load_model("models:/a\\"b/1")',
     )
+  })
+})
+
+describe('a prompt', () => {
+  it('is told by its tag, and loaded as one', () => {
+    expect(isPrompt({ 'mlflow.prompt.is_prompt': 'True' })).toBe(true)
+    expect(isPrompt({ team: 'core' })).toBe(false)
+    expect(promptSnippet('models:/answer@live')).toBe(
+      'import mlflow\nprompt = mlflow.genai.load_prompt("prompts:/answer@live")',
+    )
+  })
+  it('shows what it says, messages one below the other', () => {
+    expect(promptText({})).toBeUndefined()
+    expect(promptText({ 'mlflow.prompt.text': '[1]' })).toBe('[1]')
+    const chat = (text: string) => ({ 'mlflow.prompt.text': text, _mlflow_prompt_type: 'chat' })
+    expect(promptText(chat('[1]'))).toBe('[\n  1\n]')
+    expect(promptText(chat('no JSON'))).toBe('no JSON')
   })
 })
 

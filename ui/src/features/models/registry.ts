@@ -27,6 +27,27 @@ export function modelUri(name: string, version: Pick<ModelVersion, 'version' | '
   return alias === undefined ? `models:/${name}/${version.version}` : `models:/${name}@${alias}`
 }
 
+/** Prompts are models to MLflow's registry; one is told by its tag. */
+export function isPrompt(tags: Readonly<Record<string, string>>): boolean {
+  return tags['mlflow.prompt.is_prompt']?.toLowerCase() === 'true'
+}
+
+/** What a version of a prompt says; a chat's messages as JSON. */
+export function promptText(tags: Readonly<Record<string, string>>): string | undefined {
+  const text = tags['mlflow.prompt.text']
+  if (text === undefined || tags['_mlflow_prompt_type'] !== 'chat') return text
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2)
+  } catch {
+    return text
+  }
+}
+
+export function promptSnippet(uri: string): string {
+  const prompt = uri.replace(/^models:/, 'prompts:')
+  return `import mlflow\nprompt = mlflow.genai.load_prompt(${pyString(prompt)})`
+}
+
 export function loadSnippet(uri: string): string {
   return `import mlflow\nmodel = mlflow.pyfunc.load_model(${pyString(uri)})`
 }

@@ -22,7 +22,7 @@ export interface Column {
 }
 
 const BUILT_IN: Column[] = [
-  { id: 'status', group: 'run', label: 'Status', numeric: false, width: 92, field: 'status' },
+  { id: 'status', group: 'run', label: 'Status', numeric: false, width: 100, field: 'status' },
   { id: 'started', group: 'run', label: 'Started', numeric: false, width: 96, field: 'start_time' },
   { id: 'duration', group: 'run', label: 'Time', numeric: true, width: 78, field: undefined },
   { id: 'user', group: 'run', label: 'User', numeric: false, width: 110, field: 'user_id' },

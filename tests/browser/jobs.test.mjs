@@ -103,7 +103,7 @@ test('jobs by keyboard: down, open, close, and a new one', async () => {
 
 test('the queues open below a button by keyboard, and none is cut at the narrowest', async () => {
   for (const queue of ['nightly-evaluation', 'ingest', 'sweeps-of-the-whole-team'])
-    await call('POST', '/jobs', { task: 'branchline.noop', queue })
+    await call('POST', '/jobs', { command: ['true'], queue })
   await page.setViewportSize({ width: 900, height: 700 })
   await open('/jobs')
   await page.waitForSelector(id('job-row'))
@@ -122,9 +122,10 @@ test('the queues open below a button by keyboard, and none is cut at the narrowe
   const size = () => rows.filter({ hasText: 'ingest' }).locator('input').inputValue()
   await until(async () => (await call('GET', '/queues')).queues.find(({ name }) => name === 'ingest').concurrency, Number(await size()), 'as many at once')
   await page.keyboard.press('Enter')
-  await until(() => page.innerText(id('queues')).then((text) => text.includes('1 paused')), true, 'the button tells')
+  const told = () => page.getAttribute(id('queues'), 'title').then((text) => text.includes('1 queue paused'))
+  await until(told, true, 'the button tells')
   await page.keyboard.press('Enter')
-  await until(() => page.innerText(id('queues')).then((text) => text.includes('paused')), false, 'it goes on')
+  await until(told, false, 'it goes on')
   await page.keyboard.press('Escape')
   await until(() => rows.count(), 0, 'closed')
   await until(focused, 'queues', 'the focus is back')

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { startBrowser, startServer, until } from './harness.mjs'
+import { brokenRules, startBrowser, startServer, until } from './harness.mjs'
 
 let server, browser, page, folder
 const complaints = []
@@ -116,6 +116,7 @@ test('the queues open below a button by keyboard, and none is cut at the narrowe
   await until(() => rows.count().then((n) => n >= 3), true, 'all of them')
   const beyond = await rows.evaluateAll((all) => all.filter((row) => row.getBoundingClientRect().right > innerWidth).length)
   assert.equal(beyond, 0)
+  assert.deepEqual(await brokenRules(page), [])
   await tabTo('How many jobs of ingest run at once')
   await page.keyboard.press('ArrowUp')
   await page.keyboard.press('Tab')

@@ -163,3 +163,11 @@ def test_the_source_of_a_prompt_is_a_placeholder(server: Server, client: MlflowC
         body = {"name": name, "source": source, "tags": version}
         answer = server.mlflow("POST", "/model-versions/create", body)
         assert answer.status_code == status, (source, answer.text)
+
+
+def test_prompts_are_not_counted_as_models(server: Server, client: MlflowClient, experiment: str, name: str) -> None:
+    before = server.request("GET", "/api/v1/server").json()["registered_models"]
+    mlflow.genai.register_prompt(name=named(name), template="Hello")
+    assert server.request("GET", "/api/v1/server").json()["registered_models"] == before
+    client.create_registered_model(named(name) + "-model")
+    assert server.request("GET", "/api/v1/server").json()["registered_models"] == before + 1

@@ -1,6 +1,7 @@
 //! The database as a whole: identity, figures, backup, restore, check and read-only SQL.
 
 use crate::error::{StoreError, StoreResult};
+use crate::registry_search::PROMPT_MODELS;
 use crate::tx::View;
 use crate::{Identity, Store, change, connection, migrate, platform};
 use branchline_core::{Error, ErrorCode, Result};
@@ -19,7 +20,7 @@ pub struct StoreStats {
     pub experiments: i64,
     /// Active runs.
     pub runs: i64,
-    /// Registered models.
+    /// Registered models; prompts, which are kept as models, are none.
     pub registered_models: i64,
 }
 
@@ -129,7 +130,9 @@ impl View<'_> {
         Ok(StoreStats {
             experiments: count("SELECT count(*) FROM experiment WHERE deleted = 0")?,
             runs: count("SELECT count(*) FROM run WHERE deleted = 0")?,
-            registered_models: count("SELECT count(*) FROM registered_model")?,
+            registered_models: count(&format!(
+                "SELECT count(*) FROM registered_model m WHERE NOT {PROMPT_MODELS}"
+            ))?,
             ..StoreStats::default()
         })
     }

@@ -74,7 +74,7 @@ impl View<'_> {
 }
 
 /// Models that are prompts.
-const PROMPT_MODELS: &str = "EXISTS (SELECT 1 FROM registered_model_tag p
+pub(crate) const PROMPT_MODELS: &str = "EXISTS (SELECT 1 FROM registered_model_tag p
     WHERE p.registered_model_id = m.id AND p.key = 'mlflow.prompt.is_prompt' AND p.value = 'true')";
 
 /// Versions of prompts.

@@ -136,3 +136,30 @@ test('what was named a moment before the page went is not lost', async () => {
   const names = () => kept().then((all) => Object.keys(all['experiment.all.views']).join())
   await until(names, 'in haste,in more haste', 'the server has it')
 })
+
+test('a filter that nothing matches is cleared where one reads so, and cut words are told on hover', async () => {
+  await open(ofExperiment(experiment), `?filter=${encodeURIComponent("params.depth = '9'")}`)
+  await page.getByRole('button', { name: 'Clear the filter' }).click()
+  await until(rows, 3, 'all of them')
+  const long = 'an experiment whose name has no room in any column '.repeat(4).trim()
+  await server.api.experiment(long)
+  await open('/experiments')
+  const name = page.locator('td.truncate', { hasText: long })
+  await name.evaluate((cell) => cell.querySelector('[title]')?.removeAttribute('title'))
+  await name.hover()
+  await until(() => name.getAttribute('title'), long, 'told whole')
+  await page.keyboard.press('n')
+  await page.getByRole('dialog', { name: 'New experiment' }).waitFor()
+  await page.keyboard.press('Escape')
+})
+
+test('a prompt shows what it says, and how it is loaded', async () => {
+  const is_prompt = { key: 'mlflow.prompt.is_prompt', value: 'true' }
+  await server.api.post('registered-models/create', { name: 'answer', tags: [is_prompt] })
+  const tags = [is_prompt, { key: 'mlflow.prompt.text', value: 'Answer {{question}} briefly.' }]
+  await server.api.post('model-versions/create', { name: 'answer', source: 'dummy-source', tags })
+  await open('/models/answer')
+  await until(() => page.textContent(id('prompt-text')).then((t) => t.trim()), 'Answer {{question}} briefly.', 'its text')
+  assert.match(await page.textContent(id('load-snippet')), /genai\.load_prompt\("prompts:\/answer\/1"\)/)
+  assert.deepEqual(await brokenRules(page), [])
+})

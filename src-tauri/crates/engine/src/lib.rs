@@ -35,6 +35,7 @@ mod run;
 mod run_log;
 mod schedule;
 mod scorer;
+mod sign_in;
 mod signed;
 mod span;
 mod stored_file;
@@ -48,7 +49,6 @@ mod vault;
 mod version_origin;
 mod webhook;
 
-pub use account::{Credential, INACTIVE_USER, SIGNED_MS, UNKNOWN_USER};
 pub use artifacts::{
     Addressing, ArtifactOptions, Artifacts, BucketOptions, Content, Hidden, Location, OpenFile,
     Presigned, StartedParts, Stored, Upload,
@@ -85,6 +85,7 @@ pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
 pub use schedule::{Preview, ReadJob, ScheduleUpdate};
 pub use scorer::NewOnlineScoring;
+pub use sign_in::{Credential, INACTIVE_USER, SIGNED_MS, UNKNOWN_USER};
 pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};
 pub use trace_search::{TraceMetricSearch, TraceSearch};

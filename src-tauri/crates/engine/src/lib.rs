@@ -23,6 +23,7 @@ mod live;
 mod logged_model;
 mod mail;
 mod metric;
+mod model_version;
 mod os_secrets;
 mod permission;
 mod permit;
@@ -74,13 +75,14 @@ pub use job::{
     supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
+pub use model_version::NewModelVersion;
 pub use os_secrets::{KeptIn, OsSecrets};
 pub use project::{
     Axis, EntryPoint, MOST_JOBS, Method, NewSweep, NotebookServer, Parameter, ParameterKind,
     Problem, ProjectUpdate, ProjectWork, Python, PythonKind, Scan, SweepDetail, SweepRow,
     TaskFunction, sweep_method,
 };
-pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
+pub use registry::{NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
 pub use schedule::{Preview, ReadJob, ScheduleUpdate};

@@ -4,7 +4,7 @@
 use tauri::ipc::CapabilityBuilder;
 use tauri::webview::{Color, NewWindowResponse, PageLoadEvent};
 use tauri::{AppHandle, Manager, Theme, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
-use tauri_plugin_window_state::StateFlags;
+use tauri_plugin_window_state::{StateFlags, WindowExt};
 
 use crate::lifecycle;
 use crate::session::{self, Session};
@@ -76,6 +76,10 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
 pub(crate) fn focus(app: &AppHandle) {
     lifecycle::stay(app);
     if let Some(window) = app.get_webview_window(LABEL) {
+        if !window.is_visible().unwrap_or(true) {
+            // Shown again, a window is placed as a new one.
+            let _ = window.restore_state(remembered());
+        }
         let _ = window.unminimize();
         show(&window);
         let _ = window.set_focus();

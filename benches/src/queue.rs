@@ -15,6 +15,10 @@ use std::time::{Duration, Instant};
 /// Jobs that run at a time, here and at Celery.
 const AT_A_TIME: usize = 2;
 const CLIENTS: usize = 8;
+/// Tasks whose rate is measured at a time, and how often: of a queue of nothing else, before and
+/// after a long one, and of that.
+const PORTION: usize = 2001;
+const ROUNDS: usize = 5;
 const SCRIPT: &str = include_str!("celery_peer.py");
 
 pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
@@ -30,7 +34,11 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     let processes = options.count(200);
     let (through, bare) = (queue.processes(processes)?, bare(processes)?);
     let waiting = queue.waiting_processes(processes)?;
-    let (few, many) = (queue.drain(2000, 2000)?, queue.drain(options.count(100_000), 2000)?);
+    let short = || (0..ROUNDS).map(|_| queue.drain(1, 0)).collect::<Result<Vec<_>>>();
+    let mut few = short()?.concat();
+    let many = queue.drain(ROUNDS, options.count(100_000))?;
+    few.extend(short()?.concat());
+    let [few, many] = [few, many].map(|times| PORTION as f64 * 1e3 / Times::new(times).median());
     ours.stop()?;
     // Celery is no tracking server: it stands in the column of limits.
     let celery = if options.peers.is_empty() {
@@ -116,8 +124,8 @@ impl Queue<'_> {
         self.send(&mut self.0.connect()?, "PATCH", "/api/v1/queues/main-queue", change).map(drop)
     }
 
-    /// Queues so many tasks that do nothing, from several clients.
-    fn fill(&self, count: usize, clients: usize) -> Result<()> {
+    /// Queues so many tasks that do nothing, from several clients, each as many; how many.
+    fn fill(&self, count: usize, clients: usize) -> Result<usize> {
         let request = self.0.request(
             "POST",
             "/api/v1/jobs",
@@ -129,9 +137,9 @@ impl Queue<'_> {
             for _ in 0..count / clients {
                 connection.call(&request)?;
             }
-            Ok(())
+            Ok(count / clients)
         })
-        .map(drop)
+        .map(|each| each.iter().sum())
     }
 
     /// Jobs that have ended well.
@@ -158,8 +166,8 @@ impl Queue<'_> {
         let before = self.done(&mut connection)?;
         let count = count / CLIENTS * CLIENTS;
         let taken = seconds(|| {
-            self.fill(count, CLIENTS)?;
-            self.until_done(&mut connection, before + count)
+            let queued = self.fill(count, CLIENTS)?;
+            self.until_done(&mut connection, before + queued)
         })?;
         Ok(count as f64 / taken)
     }
@@ -226,22 +234,31 @@ impl Queue<'_> {
         Ok(json!({ "command": [python, "-c", "pass"] }))
     }
 
-    /// Tasks a second, of the first so many of those that are queued. The last of them is waited
-    /// for: to count those that have ended would take the longer the more there are.
-    fn drain(&self, queued: usize, some: usize) -> Result<f64> {
+    /// How long each portion of the first that are queued took, with so many behind them. The last
+    /// of a portion is waited for: to count those that have ended would take the longer the more
+    /// there are.
+    fn drain(&self, portions: usize, behind: usize) -> Result<Vec<Duration>> {
         let mut connection = self.0.connect()?;
-        let before = self.done(&mut connection)?;
+        let mut all = self.done(&mut connection)?;
         self.set(&json!({ "paused": true }))?;
-        self.fill(some, 64)?;
-        let last = self.queue(&mut connection, &json!({ "task": "branchline.noop" }))?;
-        self.fill(queued - some, 64)?;
-        let taken = seconds(|| {
-            self.set(&json!({ "paused": false }))?;
-            self.wait_for(&mut connection, &last)
-        })?;
-        let all = some / 64 * 64 + (queued - some) / 64 * 64 + 1;
-        self.until_done(&mut connection, before + all)?;
-        Ok((some / 64 * 64 + 1) as f64 / taken)
+        let mut lasts = Vec::new();
+        for _ in 0..portions {
+            all += self.fill(PORTION - 1, CLIENTS)? + 1;
+            lasts.push(self.queue(&mut connection, &json!({ "task": "branchline.noop" }))?);
+        }
+        all += self.fill(behind, 64)?;
+        // What was queued at once shall have reached the disk.
+        std::thread::sleep(Duration::from_secs(1));
+        let mut begun = Instant::now();
+        self.set(&json!({ "paused": false }))?;
+        let mut taken = Vec::new();
+        for last in &lasts {
+            self.wait_for(&mut connection, last)?;
+            taken.push(begun.elapsed());
+            begun = Instant::now();
+        }
+        self.until_done(&mut connection, all)?;
+        Ok(taken)
     }
 }
 

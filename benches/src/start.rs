@@ -4,7 +4,8 @@ use crate::options::Options;
 use crate::subject::Subject;
 use crate::table::{Row, Table, Target};
 use anyhow::Result;
-use branchline_testkit::{Options as ServerOptions, Server, memory_of_tree};
+use branchline_testkit::{Options as ServerOptions, Profile, Server, binary, memory_of_tree};
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
@@ -17,6 +18,9 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         firsts.push(start_to_answer(&folder)?);
         restarts.push(start_to_answer(&folder)?);
     }
+    // As it is from the second start on, after a boot.
+    Subject::ours(options, "ours-idle")?.stop()?;
+    forget_program()?;
     let ours = Subject::ours(options, "ours-idle")?;
     ours.connect()?.call(&ours.get("/health"))?;
     let (idle, _) = memory_of_tree(ours.pid())?;
@@ -62,6 +66,15 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
 fn median(mut times: Vec<Duration>) -> f64 {
     times.sort_unstable();
     times.get(times.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
+}
+
+/// Has the system read the program from the disk again, as after a boot. How much of it one page
+/// fault maps depends on how it came into memory: for a file just written up to 2 MB.
+fn forget_program() -> Result<()> {
+    let program = File::open(binary(Profile::Release)?)?;
+    program.sync_all()?;
+    rustix::fs::fadvise(&program, 0, None, rustix::fs::Advice::DontNeed)?;
+    Ok(())
 }
 
 fn start_to_answer(folder: &std::path::Path) -> Result<Duration> {

@@ -275,23 +275,51 @@ test('a job that holds a slot shows its GPU beside processors and memory', async
   await until(() => page.getAttribute(id('job-detail'), 'data-status'), 'REVOKED', 'it was cancelled')
 })
 
-test('pages that nobody touches ask for nothing', async () => {
-  for (const route of ['/jobs', '/jobs/monitor', '/jobs/schedules']) {
-    const asked = []
-    const note = (request) => request.url().includes('/api/') && asked.push(request.url())
-    const within = async (milliseconds) => {
-      asked.length = 0
-      await page.waitForTimeout(milliseconds)
-      return asked.length
-    }
-    page.on('request', note)
-    await open(route)
-    // What the page itself needs comes first, however long that takes.
-    await until(async () => await within(1500), 0, `${route} has what it needs`)
-    await within(3000)
-    page.off('request', note)
-    assert.deepEqual(asked, [], route)
+test('pages that nobody touches ask for nothing but what time alone changes', async () => {
+  const context = await browser.newContext({ storageState: await page.context().storageState() })
+  const still = await context.newPage()
+  // A minute is run through at once; what the socket brings comes in real time.
+  await still.clock.install()
+  let asked = []
+  let unanswered = 0
+  let last = 0
+  const note = (request, more) => {
+    const { pathname } = new URL(request.url())
+    if (!pathname.startsWith('/api/')) return
+    if (more > 0) asked.push(pathname)
+    unanswered += more
+    last = Date.now()
   }
+  still.on('request', (request) => note(request, 1))
+  still.on('requestfinished', (request) => note(request, -1))
+  still.on('requestfailed', (request) => note(request, -1))
+  const quiet = (what, ms = 500) => until(() => unanswered === 0 && Date.now() - last > ms, true, `${what} has what it needs`)
+  // This one looks at its files every few seconds, and no more once it is left.
+  await still.goto(`${server.url}/#/projects`)
+  await still.waitForSelector(id('offer'))
+  const sizes = Array(3).fill('/api/v1/server')
+  const inAMinute = {
+    '/jobs': sizes,
+    '/jobs/monitor': ['/api/v1/jobs/history', ...sizes],
+    '/jobs/schedules': sizes,
+  }
+  for (const [route, expected] of Object.entries(inAMinute)) {
+    last = Date.now()
+    await still.goto(`${server.url}/#${route}`)
+    await quiet(route, 1500)
+    await still.clock.pauseAt((await still.evaluate(() => Date.now())) + 1000)
+    await quiet(route)
+    asked = []
+    await still.waitForTimeout(3000)
+    assert.deepEqual(asked, [], `${route} by itself`)
+    for (let part = 0; part < 3; part++) {
+      await still.clock.runFor(20_000)
+      await quiet(route)
+    }
+    assert.deepEqual(asked.sort(), expected, `${route} in a minute`)
+    await still.clock.resume()
+  }
+  await context.close()
 })
 
 test('nothing complained on the console', () => {

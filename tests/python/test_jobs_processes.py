@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -120,6 +121,35 @@ def test_a_supervisor_that_waits_ends_with_its_owner(administer: Callable[..., S
     pid, _ = supervisor_of(server)
     server.kill()
     harness.wait_until(lambda: not Path(f"/proc/{pid}").exists(), 10, "the supervisor to end with the pipe")
+
+
+def test_a_job_whose_owner_went_while_its_supervisor_waited_is_not_started(tmp_path: Path) -> None:
+    ran, folder = tmp_path / "ran", tmp_path / "job"
+    folder.mkdir()
+    orders = {"command": ["touch", str(ran)], "cwd": str(tmp_path), "env": [], "folder": str(folder)}
+    limits = {"log_bytes": 1000, "grace_ms": 1000, "soft_limit_ms": None, "hard_limit_ms": None, "memory_limit": None}
+    for owner_stays in (False, True):
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # the supervisor of the attempt before
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            supervisor = subprocess.Popen([harness.binary(), "__supervise"], text=True, **pipes)
+            supervisor.stdin.write(json.dumps({"run": orders | limits}) + "\n")
+            supervisor.stdin.flush()
+            waiting = f"-> FLOCK  ADVISORY  WRITE {supervisor.pid} "
+            harness.wait_until(lambda waiting=waiting: waiting in locks(), 10, "the supervisor to wait")
+            if not owner_stays:
+                supervisor.stdin.close()
+        if owner_stays:
+            assert "started" in supervisor.stdout.readline()
+            harness.wait_until(ran.exists, 10, "the job to run")
+            supervisor.stdin.close()
+        assert supervisor.wait(10) == 0
+        assert ran.exists() == owner_stays
+        supervisor.stdout.close()
+
+
+def locks() -> str:
+    return Path("/proc/locks").read_text()
 
 
 def memory(pid: int) -> int:

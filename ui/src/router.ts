@@ -6,7 +6,7 @@ import {
 } from 'vue-router'
 import { me } from './api/calls'
 import { queryClient } from './api/query'
-import { loadPreferences } from './composables/preferences'
+import { dropUnsaved, loadPreferences } from './composables/preferences'
 import { ensureSession, onSessionLost, user } from './composables/session'
 import { chat, live, onRefused } from './live'
 
@@ -204,7 +204,10 @@ router.beforeEach(async (to) => {
   if (secret) return { name: 'signin', query: { secret }, replace: true }
   if (to.meta.open) return true
   try {
-    if ((await ensureSession()) === 'out') return toSignIn(to)
+    if ((await ensureSession()) === 'out') {
+      dropUnsaved()
+      return toSignIn(to)
+    }
   } catch {
     // Unreachable: the page itself says so and tries again.
     return true
@@ -224,6 +227,7 @@ onRefused(() => void me().catch(() => undefined))
 /** To the sign-in page; nothing that was read stays in memory. */
 export function leave(): void {
   started = false
+  dropUnsaved()
   live.disconnect()
   chat.disconnect()
   queryClient.clear()

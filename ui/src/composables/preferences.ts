@@ -6,44 +6,59 @@ import * as api from '@/api/calls'
  * browser so that the first paint is already right.
  */
 const MIRROR = 'branchline.preferences'
+/** What a page that went had not saved, for the one that comes in its place. */
+const LEFT = 'branchline.preferences.left'
 const WAIT_MS = 400
 
-const values = reactive<Record<string, unknown>>(readMirror())
-const unsaved: Record<string, unknown> = {}
+const unsaved = read(() => sessionStorage, LEFT)
+const values = reactive({ ...read(() => localStorage, MIRROR), ...unsaved })
 let timer: ReturnType<typeof setTimeout> | undefined
 
-function readMirror(): Record<string, unknown> {
+function read(storage: () => Storage, name: string): Record<string, unknown> {
   try {
-    const stored: unknown = JSON.parse(localStorage.getItem(MIRROR) ?? '{}')
+    const stored: unknown = JSON.parse(storage().getItem(name) ?? '{}')
     return typeof stored === 'object' && stored !== null ? { ...stored } : {}
   } catch {
     return {}
   }
 }
 
-function writeMirror(): void {
+function write(storage: () => Storage, name: string, what: object): void {
   try {
-    localStorage.setItem(MIRROR, JSON.stringify(values))
+    storage().setItem(name, JSON.stringify(what))
   } catch {
     // A full or forbidden storage costs only the early paint.
   }
 }
 
+const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
+const isSaved = () => Object.keys(unsaved).length === 0
+
+function saveSoon(): void {
+  clearTimeout(timer)
+  timer = setTimeout(() => void save(), WAIT_MS)
+}
+
+/** What fails is kept for the next change. */
 async function save(leaving = false): Promise<void> {
   clearTimeout(timer)
+  if (isSaved()) return
   const patch = { ...unsaved }
-  for (const key of Object.keys(patch)) Reflect.deleteProperty(unsaved, key)
   try {
     await api.patchPreferences(patch, leaving)
   } catch {
-    // Kept for the next change; the mirror has it meanwhile.
-    for (const [key, value] of Object.entries(patch)) unsaved[key] ??= value
+    return
+  }
+  for (const [key, value] of Object.entries(patch)) {
+    if (unsaved[key] === value) Reflect.deleteProperty(unsaved, key)
   }
 }
 
-// A page that goes within the wait takes nothing with it: the server's word would undo it.
+// A page that goes within the wait takes nothing with it. The next may ask before the server
+// has what this one sends.
 globalThis.addEventListener?.('pagehide', () => {
-  if (Object.keys(unsaved).length > 0) void save(true)
+  write(() => sessionStorage, LEFT, unsaved)
+  void save(true)
 })
 
 /** Takes the server's word for everything that was not changed here since. */
@@ -52,17 +67,26 @@ export async function loadPreferences(): Promise<void> {
   for (const key of Object.keys(values)) {
     if (!(key in stored) && !(key in unsaved)) Reflect.deleteProperty(values, key)
   }
-  for (const [key, value] of Object.entries(stored)) if (!(key in unsaved)) values[key] = value
-  writeMirror()
+  for (const [key, value] of Object.entries(stored)) {
+    if (isSame(unsaved[key], value)) Reflect.deleteProperty(unsaved, key)
+    if (!(key in unsaved)) values[key] = value
+  }
+  write(() => localStorage, MIRROR, values)
+  if (!isSaved()) saveSoon()
+}
+
+/** Whoever signs in next is perhaps another. */
+export function dropUnsaved(): void {
+  clearTimeout(timer)
+  for (const key of Object.keys(unsaved)) Reflect.deleteProperty(unsaved, key)
 }
 
 export function setPreference(key: string, value: unknown): void {
-  if (JSON.stringify(values[key]) === JSON.stringify(value)) return
+  if (isSame(values[key], value)) return
   values[key] = value
   unsaved[key] = value
-  writeMirror()
-  clearTimeout(timer)
-  timer = setTimeout(() => void save(), WAIT_MS)
+  write(() => localStorage, MIRROR, values)
+  saveSoon()
 }
 
 /** A preference as a ref. `accepts` guards against what an older version may have left. */

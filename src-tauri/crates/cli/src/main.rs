@@ -27,7 +27,8 @@ const BLOCKING_THREADS: usize = 32;
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    // Before anything else is set up: it stands between a job and its owner.
+    // Before anything else is set up: it stands between a job and its owner, and forks jobs off,
+    // which wants a process of one thread.
     if let Some(code) = branchline_engine::supervise_if_asked() {
         return code;
     }

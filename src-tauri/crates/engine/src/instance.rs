@@ -9,6 +9,12 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long the lock of an owner that is gone is waited for. A process that it had just begun to
+/// start when it was killed has the lock, too, until it has become another program.
+const INHERITED: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// How to reach the process that owns a data folder.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,10 +124,18 @@ impl OwnerLock {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Self::in_use(data_dir)),
-            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    if !Self::owner_is_gone(data_dir) || begun.elapsed() > INHERITED {
+                        return Err(Self::in_use(data_dir));
+                    }
+                    std::thread::sleep(LOOK_AGAIN);
+                }
+                Err(TryLockError::Error(cause)) => return Err(failed(cause)),
+            }
         }
         // Only for people and messages; the lock itself is what counts.
         file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(failed)?;
@@ -130,11 +144,18 @@ impl OwnerLock {
         Ok(Self { file, instance_file, published: false })
     }
 
+    /// The process that has or had the lock.
+    fn holder(data_dir: &DataDir) -> Option<u32> {
+        std::fs::read_to_string(data_dir.lock_file()).ok()?.trim().parse().ok()
+    }
+
+    fn owner_is_gone(data_dir: &DataDir) -> bool {
+        Self::holder(data_dir).is_some_and(platform::is_gone)
+    }
+
     fn in_use(data_dir: &DataDir) -> LockError {
         let info = InstanceInfo::read(data_dir);
-        let pid = std::fs::read_to_string(data_dir.lock_file())
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
+        let pid = Self::holder(data_dir);
         // The file of an owner that crashed stays until the next one removes it.
         let info = info.filter(|info| pid.is_none_or(|pid| pid == info.pid));
         LockError::InUse { pid: pid.or(info.as_ref().map(|i| i.pid)), info }
@@ -221,6 +242,25 @@ mod tests {
         drop(first);
         assert_eq!(InstanceInfo::read(&data), None);
         OwnerLock::acquire(&data).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_that_outlives_its_owner_is_waited_for() {
+        let (_parent, data) = folder();
+        data.create().unwrap();
+        let mut owner = std::process::Command::new("true").spawn().unwrap();
+        owner.wait().unwrap();
+        std::fs::write(data.lock_file(), owner.id().to_string()).unwrap();
+        let inherited = File::open(data.lock_file()).unwrap();
+        inherited.lock().unwrap();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| OwnerLock::acquire(&data).map(drop));
+            std::thread::sleep(LOOK_AGAIN * 3);
+            assert!(!waits.is_finished(), "its owner is gone");
+            drop(inherited);
+            waits.join().unwrap().unwrap();
+        });
     }
 
     #[test]

@@ -37,6 +37,21 @@ pub(crate) fn create_private_file(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// Whether a process is known to have ended.
+pub(crate) fn is_gone(pid: u32) -> bool {
+    #[cfg(unix)]
+    {
+        let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+        let found = pid.map(rustix::process::test_kill_process);
+        found == Some(Err(rustix::io::Errno::SRCH))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = pid;
+        false
+    }
+}
+
 /// Whether files answer to their names in any case.
 pub(crate) const IGNORES_CASE: bool = cfg!(any(windows, target_os = "macos"));
 

@@ -263,7 +263,7 @@ impl Store {
             let sound = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
             Ok((migrate::applied(&connection)?, sound))
         };
-        let newest = migrate::known().last().map_or(0, |(version, _)| *version);
+        let newest = migrate::NEWEST;
         match open() {
             Err(error) => Err(refuse(format!("it is not a database ({error})"))),
             Ok((_, sound)) if sound != "ok" => Err(refuse(format!("it is damaged ({sound})"))),

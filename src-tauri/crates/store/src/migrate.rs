@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 
 embed_migrations!("../../../migrations");
 
+/// The newest migration, as a number: refinery compiles a regular expression to tell, which would
+/// be a good part of a start and keep half a megabyte for good.
+pub(crate) const NEWEST: i64 = 14;
+
 /// Every migration this program knows: (version, name).
 pub(crate) fn known() -> Vec<(i64, String)> {
     let mut known: Vec<_> = migrations::runner()
@@ -35,11 +39,10 @@ pub(crate) fn applied(connection: &Connection) -> rusqlite::Result<Option<i64>> 
 }
 
 pub(crate) fn run(connection: &mut Connection, path: &Path) -> Result<()> {
-    let newest = known().last().map_or(0, |(version, _)| *version);
     let applied = applied(connection).map_err(|e| unreadable(path, e))?;
     match applied {
-        Some(applied) if applied > newest => return Err(from_the_future(path, applied, newest)),
-        Some(applied) if applied == newest => return Ok(()),
+        Some(applied) if applied > NEWEST => return Err(from_the_future(path, applied, NEWEST)),
+        Some(NEWEST) => return Ok(()),
         Some(applied) => copy_aside(connection, path, applied)?,
         None => {}
     }
@@ -79,4 +82,14 @@ fn copy_aside(connection: &Connection, path: &Path, applied: i64) -> Result<()> 
     connection
         .backup("main", &copy, None::<fn(rusqlite::backup::Progress)>)
         .map_err(|e| failed().source(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_migration_is_the_newest_in_the_folder() {
+        assert_eq!(known().last().map(|(version, _)| *version), Some(NEWEST));
+    }
 }

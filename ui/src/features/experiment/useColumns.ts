@@ -77,3 +77,5 @@ export function useColumns(
 
   return { all, chosen, visible, needAggregates, reset: () => setPreference(name, null) }
 }
+
+export type Columns = ReturnType<typeof useColumns>

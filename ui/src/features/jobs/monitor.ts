@@ -10,6 +10,9 @@ export const SPANS = [
   { minutes: 43_200, label: '30 days' },
 ] as const
 
+/** The server lets no more jobs of a queue run at once. */
+export const MOST_AT_ONCE = 256
+
 /** Places in the palette: the same colour for the same thing on every chart. */
 const LINES = {
   succeeded: { name: 'succeeded', slot: 2 },

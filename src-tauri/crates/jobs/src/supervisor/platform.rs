@@ -15,10 +15,10 @@ mod system;
 mod system;
 
 #[cfg(unix)]
-pub(super) use group::{set_apart, wait};
-pub(super) use system::{Tree, become_job, cpu_ms, end_rest};
+pub(super) use group::{owner_is_gone, wait};
+pub(super) use system::{Tree, cpu_ms, end_rest, launch};
 #[cfg(windows)]
-pub(super) use system::{set_apart, wait};
+pub(super) use system::{owner_is_gone, wait};
 
 /// How hard a job is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -75,11 +75,6 @@ impl Watch {
         self.change(|state| state.ended = true);
     }
 
-    /// It need not be started any more.
-    pub(super) fn is_over(&self) -> bool {
-        self.state().abandoned
-    }
-
     pub(super) fn cause(&self) -> Cause {
         self.state().cause
     }

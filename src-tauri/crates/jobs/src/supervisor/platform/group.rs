@@ -1,29 +1,29 @@
 //! What every Unix does alike: a process group, and waiting for one process of it.
 
 use super::{Status, Tree};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, WaitOptions, wait as wait_any};
-use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
 
 /// The job is a group of its own, so that it can be asked to end as a whole.
-pub(in super::super) fn set_apart(command: &mut Command) {
+pub(super) fn set_apart(command: &mut Command) {
     command.process_group(0);
 }
 
 /// The group of a process that was set apart.
-pub(super) fn of(child: &Child) -> Option<Pid> {
-    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+pub(super) fn of(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
 }
 
-/// Goes on as another program; answers why not.
-pub(super) fn become_program(command: &[OsString]) -> io::Error {
-    let Some((program, arguments)) = command.split_first() else {
-        return io::ErrorKind::InvalidInput.into();
-    };
-    Command::new(program).args(arguments).exec()
+/// Whether the other end of the pipe of orders is closed, with orders left in it or not.
+pub(in super::super) fn owner_is_gone() -> bool {
+    let stdin = io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+    let polled = poll(&mut fds, Some(&Timespec::default()));
+    polled.is_ok() && fds[0].revents().contains(PollFlags::HUP)
 }
 
 /// Waits for the job's own process, and buries whatever else ends meanwhile.

@@ -3,16 +3,20 @@
 
 use super::super::lock_tree;
 use super::{Ask, group};
+use fork::Fork;
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitOptions, getppid, kill_process, kill_process_group, set_child_subreaper,
-    set_parent_process_death_signal, wait as wait_any,
+    Pid, Signal, WaitOptions, getpid, getppid, kill_process, kill_process_group,
+    set_child_subreaper, set_parent_process_death_signal, setpgid, wait as wait_any,
 };
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::io;
-use std::process::Child;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::Mutex;
+
+/// How a shell says that there is no such program.
+const NOT_RUN: i32 = 127;
 
 /// The job's process and all that it started.
 pub(in super::super) struct Tree {
@@ -22,12 +26,12 @@ pub(in super::super) struct Tree {
 impl Tree {
     pub(in super::super) fn new() -> io::Result<Self> {
         // Processes whose parent ends become our children, in whatever group they are.
-        set_child_subreaper(Some(rustix::process::getpid()))?;
+        set_child_subreaper(Some(getpid()))?;
         Ok(Self { group: None })
     }
 
-    pub(in super::super) fn add(&mut self, child: &Child) {
-        self.group = group::of(child);
+    pub(in super::super) fn add(&mut self, pid: u32) {
+        self.group = group::of(pid);
     }
 
     pub(in super::super) fn ask(&mut self, how: Ask) {
@@ -101,7 +105,7 @@ fn descendants() -> Vec<Pid> {
         }
     }
     let mut found = Vec::new();
-    let mut open = vec![rustix::process::getpid().as_raw_nonzero().get()];
+    let mut open = vec![getpid().as_raw_nonzero().get()];
     while let Some(pid) = open.pop() {
         for (child, alive) in children.remove(&pid).unwrap_or_default() {
             open.push(child);
@@ -113,16 +117,37 @@ fn descendants() -> Vec<Pid> {
     found
 }
 
-/// Becomes the job; answers why not.
-pub(in super::super) fn become_job(supervisor: i32, command: &[OsString]) -> io::Error {
-    if let Err(cause) = set_parent_process_death_signal(Some(Signal::KILL)) {
-        return cause.into();
+/// Starts the job as a copy of this process, which binds itself to us and becomes the command.
+/// In the copy of a process with several threads any lock may be held forever: only while there
+/// is one.
+pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
+    group::set_apart(&mut command);
+    let supervisor = getpid();
+    match fork::fork()? {
+        Fork::Parent(child) => {
+            let pid = Pid::from_raw(child);
+            // As the child does: whoever is first, the group is there when it is asked to end.
+            let _ = setpgid(pid, pid);
+            Ok(child.unsigned_abs())
+        }
+        Fork::Child => {
+            let cause = bind(supervisor).err().unwrap_or_else(|| command.exec());
+            let program = command.get_program().display();
+            // Into the job's log: it is what the person looks at.
+            let _ = writeln!(io::stderr(), "branchline: cannot run '{program}': {cause}");
+            std::process::exit(NOT_RUN)
+        }
     }
-    // It may have died before it could be bound to us.
-    if getppid().is_none_or(|parent| parent.as_raw_nonzero().get() != supervisor) {
-        return io::Error::other("the supervisor is gone");
+}
+
+/// Makes this process die with its supervisor.
+fn bind(supervisor: Pid) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have died before it could be bound to.
+    if getppid() != Some(supervisor) {
+        return Err(io::Error::other("the supervisor is gone"));
     }
-    group::become_program(command)
+    Ok(())
 }
 
 /// Ends and buries what the job left behind. All of it is our child by now, or below one: where

@@ -4,9 +4,8 @@
 use super::super::lock_tree;
 use super::{Ask, group};
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::ffi::OsString;
 use std::io;
-use std::process::Child;
+use std::process::Command;
 use std::sync::Mutex;
 
 /// The job's process and those of its group.
@@ -19,8 +18,8 @@ impl Tree {
         Ok(Self { group: None })
     }
 
-    pub(in super::super) fn add(&mut self, child: &Child) {
-        self.group = group::of(child);
+    pub(in super::super) fn add(&mut self, pid: u32) {
+        self.group = group::of(pid);
     }
 
     pub(in super::super) fn ask(&mut self, how: Ask) {
@@ -44,8 +43,9 @@ impl Tree {
     }
 }
 
-pub(in super::super) fn become_job(_supervisor: i32, command: &[OsString]) -> io::Error {
-    group::become_program(command)
+pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
+    group::set_apart(&mut command);
+    command.spawn().map(|child| child.id())
 }
 
 pub(in super::super) fn end_rest(tree: &Mutex<Tree>) {

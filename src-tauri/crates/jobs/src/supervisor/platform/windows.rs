@@ -4,9 +4,8 @@
 
 use super::super::lock_tree;
 use super::{Ask, Status};
-use std::ffi::OsString;
 use std::io;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// The job's process and all that it started.
@@ -19,8 +18,8 @@ impl Tree {
         Ok(Self { pid: None })
     }
 
-    pub(in super::super) fn add(&mut self, child: &Child) {
-        self.pid = Some(child.id());
+    pub(in super::super) fn add(&mut self, pid: u32) {
+        self.pid = Some(pid);
     }
 
     pub(in super::super) fn ask(&mut self, how: Ask) {
@@ -45,17 +44,13 @@ impl Tree {
     }
 }
 
-pub(in super::super) fn set_apart(_command: &mut Command) {}
+pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
+    command.spawn().map(|child| child.id())
+}
 
-/// There is no becoming another program: it runs below, and its end is ours.
-pub(in super::super) fn become_job(_supervisor: i32, command: &[OsString]) -> io::Error {
-    let Some((program, arguments)) = command.split_first() else {
-        return io::ErrorKind::InvalidInput.into();
-    };
-    match Command::new(program).args(arguments).status() {
-        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
-        Err(cause) => cause,
-    }
+/// There is no asking without taking orders out of the pipe; whoever listens hears it.
+pub(in super::super) fn owner_is_gone() -> bool {
+    false
 }
 
 /// Asks the system until the process is gone.

@@ -55,10 +55,9 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
                 NewWindowResponse::Deny
             }
         })
-        .on_page_load(|window, page| {
+        .on_page_load(|_window, page| {
             if matches!(page.event(), PageLoadEvent::Finished) {
                 tracing::info!(url.path = page.url().path(), "the window's page is loaded");
-                show(&window);
             }
         })
         .build()?;

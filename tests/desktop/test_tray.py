@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from desktop import App, Desktop, answers, until
 from panel import Panel, Told
+from selenium.webdriver import Remote
 
 
 @pytest.fixture
@@ -101,6 +102,13 @@ def test_quitting_from_the_tray_asks_what_becomes_of_jobs(app: App, new_panel, t
     app.ended()
 
 
+def follows_notifications(driver: Remote) -> bool:
+    """Whether the page is live and has read what was told before."""
+    live = driver.find_elements("css selector", "[data-testid=status-live][data-state=open]")
+    read = "return performance.getEntriesByType('resource').some(({name}) => name.includes('/api/v1/notifications'))"
+    return bool(live) and driver.execute_script(read)
+
+
 def told(panel: Panel, title: str) -> Told:
     """Waits for a notification with this title."""
     return until(f"`{title}`", lambda: next((one for one in panel.told if one.title == title), None))
@@ -109,9 +117,13 @@ def told(panel: Panel, title: str) -> Told:
 def test_a_hidden_window_tells_by_the_desktop_and_opens_what_was_told(app: App, new_panel) -> None:
     panel = new_panel()
     driver = app.drive()
-    until("the page to be ready", lambda: driver.find_elements("css selector", "main [data-testid]"))
+    until("the page to be live", lambda: follows_notifications(driver))
     app.call("POST", "/rules", {"on": ["job.failed"]})
     close(app)
+    # A page that loads shows no window that the person closed.
+    driver.refresh()
+    until("the page to be live again", lambda: follows_notifications(driver))
+    assert hidden(app)
     task_id = app.queue("false")
     one = told(panel, "Job false failed")
     assert one.body == "ExitCode: It ended with exit code 1."

@@ -1,11 +1,13 @@
 //! W10 and W11: starting, and what an idle server holds.
 
+use crate::http::{Connection, Request};
 use crate::options::Options;
 use crate::subject::Subject;
 use crate::table::{Row, Table, Target};
 use anyhow::Result;
 use branchline_testkit::{Options as ServerOptions, Profile, Server, binary, memory_of_tree};
 use std::fs::File;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
@@ -18,12 +20,8 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         firsts.push(start_to_answer(&folder)?);
         restarts.push(start_to_answer(&folder)?);
     }
-    // As it is from the second start on, after a boot.
-    Subject::ours(options, "ours-idle")?.stop()?;
-    forget_program()?;
-    let ours = Subject::ours(options, "ours-idle")?;
-    ours.connect()?.call(&ours.get("/health"))?;
-    let (idle, _) = memory_of_tree(ours.pid())?;
+    let idle = idle(&options.path("ours-idle"))?;
+    let ours = Subject::ours(options, "ours-busy")?;
     work(&ours, options.count(200))?;
     let (worked, _) = memory_of_tree(ours.pid())?;
     ours.stop()?;
@@ -77,15 +75,30 @@ fn forget_program() -> Result<()> {
     Ok(())
 }
 
-fn start_to_answer(folder: &std::path::Path) -> Result<Duration> {
+/// Bytes that a server holds which answers and has nothing to do, from its second start on.
+fn idle(folder: &Path) -> Result<u64> {
+    start_and_answer(folder)?.stop()?;
+    forget_program()?;
+    let mut server = start_and_answer(folder)?;
+    let (idle, _) = memory_of_tree(server.pid())?;
+    server.stop()?;
+    Ok(idle)
+}
+
+fn start_to_answer(folder: &Path) -> Result<Duration> {
     let begun = Instant::now();
-    let mut server = Server::start(folder, &ServerOptions::default().release())?;
-    let mut connection = crate::http::Connection::open(server.address())?;
-    let fields = format!("Host: {}", server.address());
-    connection.call(&crate::http::Request::new("GET", "/health", &fields, "text/plain", b""))?;
+    let mut server = start_and_answer(folder)?;
     let taken = begun.elapsed();
     server.stop()?;
     Ok(taken)
+}
+
+fn start_and_answer(folder: &Path) -> Result<Server> {
+    let server = Server::start(folder, &ServerOptions::default().release())?;
+    let mut connection = Connection::open(server.address())?;
+    let fields = format!("Host: {}", server.address());
+    connection.call(&Request::new("GET", "/health", &fields, "text/plain", b""))?;
+    Ok(server)
 }
 
 /// Some of everything that a server does in a day.

@@ -11,9 +11,10 @@ use tauri_plugin_opener::OpenerExt;
 use tokio::sync::oneshot;
 
 use crate::files::{self, Partial};
-use crate::platform;
+use crate::notification;
 use crate::server::DataDir;
 use crate::session::Session;
+use crate::window;
 
 /// A refusal or failure, as one sentence that the page shows.
 type Answer<T> = Result<T, String>;
@@ -97,11 +98,15 @@ pub(crate) async fn open_external(app: AppHandle, url: Url) -> Answer<()> {
     app.opener().open_url(url.as_str(), None::<&str>).map_err(words)
 }
 
-/// Tells the person on the desktop, for a page that they are not looking at.
+/// Tells the person on the desktop, for a page that they are not looking at. Answers, when that
+/// is gone, whether they chose it; then the window is before them.
 #[tauri::command]
-pub(crate) async fn notify(title: String, body: String) -> Answer<()> {
-    let shown = tauri::async_runtime::spawn_blocking(move || platform::notify(&title, &body));
-    shown.await.map_err(words)?
+pub(crate) async fn notify(app: AppHandle, title: String, body: String) -> Answer<bool> {
+    let chosen = notification::show(&app, title, body).await?;
+    if chosen {
+        window::focus(&app);
+    }
+    Ok(chosen)
 }
 
 async fn save(app: &AppHandle, name: &str, bytes: &[u8]) -> Answer<Option<PathBuf>> {

@@ -9,9 +9,12 @@ mod arguments;
 mod commands;
 mod files;
 mod lifecycle;
+mod notification;
 mod platform;
 mod server;
 mod session;
+#[cfg(target_os = "linux")]
+mod session_bus;
 mod tray;
 mod window;
 
@@ -78,6 +81,7 @@ fn build(arguments: &Arguments) -> Result<tauri::App, Box<dyn std::error::Error>
         .on_window_event(lifecycle::on_window_event)
         .setup(move |app| {
             lifecycle::quit_on_signals(app.handle());
+            notification::listen(app.handle());
             let app = app.handle().clone();
             tauri::async_runtime::spawn(async move { open(app, config, data_dir).await });
             Ok(())

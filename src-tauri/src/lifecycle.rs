@@ -163,9 +163,7 @@ async fn ask(app: &AppHandle, running: i64) -> Choice {
 pub(crate) fn on_event(app: &AppHandle, event: RunEvent) {
     if let RunEvent::ExitRequested { code, api, .. } = event {
         // Also for an end by signal, which closes no window.
-        if let Err(error) = app.save_window_state(window::remembered()) {
-            tracing::warn!(error = %error, "size and place of the window are not remembered");
-        }
+        remember_window(app);
         let Some(stop) = app.try_state::<Stop>().and_then(|stop| take(&stop)) else { return };
         if stop.send(code.unwrap_or_default()).is_ok() {
             api.prevent_exit();
@@ -175,9 +173,16 @@ pub(crate) fn on_event(app: &AppHandle, event: RunEvent) {
 }
 
 fn hide(app: &AppHandle) {
+    remember_window(app);
     if let Some(window) = app.get_webview_window(window::LABEL) {
         // It goes with the process a moment later in any case.
         let _ = window.hide();
+    }
+}
+
+fn remember_window(app: &AppHandle) {
+    if let Err(error) = app.save_window_state(window::remembered()) {
+        tracing::warn!(error = %error, "size and place of the window are not remembered");
     }
 }
 

@@ -4,7 +4,7 @@
 use tauri::ipc::CapabilityBuilder;
 use tauri::webview::{Color, NewWindowResponse, PageLoadEvent};
 use tauri::{AppHandle, Manager, Theme, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
-use tauri_plugin_window_state::StateFlags;
+use tauri_plugin_window_state::{StateFlags, WindowExt};
 
 use crate::lifecycle;
 use crate::session::{self, Session};
@@ -55,10 +55,9 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
                 NewWindowResponse::Deny
             }
         })
-        .on_page_load(|window, page| {
+        .on_page_load(|_window, page| {
             if matches!(page.event(), PageLoadEvent::Finished) {
                 tracing::info!(url.path = page.url().path(), "the window's page is loaded");
-                show(&window);
             }
         })
         .build()?;
@@ -76,6 +75,10 @@ pub(crate) fn open(app: &AppHandle) -> tauri::Result<()> {
 pub(crate) fn focus(app: &AppHandle) {
     lifecycle::stay(app);
     if let Some(window) = app.get_webview_window(LABEL) {
+        if !window.is_visible().unwrap_or(true) {
+            // Shown again, a window is placed as a new one.
+            let _ = window.restore_state(remembered());
+        }
         let _ = window.unminimize();
         show(&window);
         let _ = window.set_focus();

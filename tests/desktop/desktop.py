@@ -174,6 +174,34 @@ class App:
         except (FileNotFoundError, json.JSONDecodeError):
             return None
 
+    def call(self, method: str, path: str, body: dict | None = None) -> dict:
+        """Asks the app's own API."""
+        instance = self.instance()
+        signed_in = {"Authorization": f"Bearer {instance['secret']}"}
+        answer = requests.request(method, f"{instance['url']}/api/v1{path}", json=body, headers=signed_in, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
+    def queue(self, *command: str) -> str:
+        """Queues a job."""
+        return self.call("POST", "/jobs", {"command": command})["task_id"]
+
+    def start_job(self, *command: str) -> str:
+        """Queues a job and waits until it runs."""
+        task_id = self.queue(*command)
+        until("the job's start", lambda: self.job_status(task_id) == "STARTED")
+        return task_id
+
+    def job_status(self, task_id: str) -> str:
+        return self.call("GET", f"/jobs/{task_id}")["status"]
+
+    def answer_what_becomes_of_jobs(self, *keys: str) -> None:
+        """Answers by keyboard what quitting asks while jobs run."""
+        dialog = self.desktop.window("Jobs are running")
+        self.desktop.run("xdotool", "windowfocus", "--sync", dialog)
+        self.desktop.run("xdotool", "key", *keys)
+        until("the dialog's end", lambda: not self.desktop.windows("Jobs are running"))
+
     def window(self) -> str:
         """The app's window, once it is there."""
         return self.desktop.window("Branchline")

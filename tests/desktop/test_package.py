@@ -50,6 +50,8 @@ def test_the_deb_holds_both_programs_the_icon_and_the_menu_entry(installed: Path
     assert {file for file in FILES if not (installed / file[1:]).is_file()} == set()
     control = output("dpkg-deb", "--field", package("deb"))
     assert "libwebkit2gtk-4.1-0" in control
+    # The icon in the tray, which the app can do without.
+    assert "Recommends: libayatana-appindicator3-1" in control
     entry = (installed / "usr/share/applications/Branchline.desktop").read_text()
     assert "Exec=branchline-desktop" in entry and "Icon=branchline-desktop" in entry
 

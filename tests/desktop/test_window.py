@@ -241,44 +241,21 @@ def test_without_a_display_it_says_what_to_do(app: App, desktop: Desktop) -> Non
         assert "panicked" not in done.stderr
 
 
-def started_job(app: App, command: list[str]) -> str:
-    """Queues a job and waits until it runs."""
-    instance = app.instance()
-    signed_in = {"Authorization": f"Bearer {instance['secret']}"}
-    jobs = f"{instance['url']}/api/v1/jobs"
-    task_id = requests.post(jobs, json={"command": command}, headers=signed_in, timeout=30).json()["task_id"]
-    until("the job's start", lambda: status_of(app, task_id) == "STARTED")
-    return task_id
-
-
-def status_of(app: App, task_id: str) -> str:
-    instance = app.instance()
-    signed_in = {"Authorization": f"Bearer {instance['secret']}"}
-    return requests.get(f"{instance['url']}/api/v1/jobs/{task_id}", headers=signed_in, timeout=30).json()["status"]
-
-
-def answer(app: App, *keys: str) -> None:
-    """Closes the window, and answers what is asked then by keyboard."""
-    app.desktop.close_window(app.window())
-    dialog = app.desktop.window("Jobs are running")
-    app.desktop.run("xdotool", "windowfocus", "--sync", dialog)
-    app.desktop.run("xdotool", "key", *keys)
-    until("the dialog's end", lambda: not app.desktop.windows("Jobs are running"))
-
-
 def test_q27_quitting_with_a_job_asks_and_later_runs_it_after_the_next_start(app: App, tmp_path: Path) -> None:
     done = tmp_path / "done"
     app.start()
     app.window()
-    task_id = started_job(app, ["sh", "-c", f"while [ ! -e {done} ]; do sleep 0.05; done"])
-    answer(app, "Escape")
+    task_id = app.start_job("sh", "-c", f"while [ ! -e {done} ]; do sleep 0.05; done")
+    app.desktop.close_window(app.window())
+    app.answer_what_becomes_of_jobs("Escape")
     assert app.desktop.windows("Branchline"), "the window stays"
-    assert status_of(app, task_id) == "STARTED"
-    answer(app, "Tab", "Return")
+    assert app.job_status(task_id) == "STARTED"
+    app.desktop.close_window(app.window())
+    app.answer_what_becomes_of_jobs("Tab", "Return")
     app.ended()
     done.touch()
     app.start()
-    until("the job's end", lambda: status_of(app, task_id) == "SUCCESS")
+    until("the job's end", lambda: app.job_status(task_id) == "SUCCESS")
     app.quit()
 
 
@@ -286,16 +263,18 @@ def test_q27_quitting_waits_for_a_job_unless_the_window_is_wanted_back(app: App,
     done = tmp_path / "done"
     app.start()
     window = app.window()
-    task_id = started_job(app, ["sh", "-c", f"while [ ! -e {done} ]; do sleep 0.05; done"])
-    answer(app, "Return")
+    task_id = app.start_job("sh", "-c", f"while [ ! -e {done} ]; do sleep 0.05; done")
+    app.desktop.close_window(app.window())
+    app.answer_what_becomes_of_jobs("Return")
     until("the window to be hidden", lambda: not app.desktop.windows("Branchline"))
-    assert status_of(app, task_id) == "STARTED"
+    assert app.job_status(task_id) == "STARTED"
     # A second start brings it back, and jobs start again.
     assert App(app.desktop, app.home).start().wait(30) == 0
     until("the window to be back", lambda: app.desktop.windows("Branchline") == [window])
-    other = started_job(app, ["sleep", "0.1"])
-    until("another job's end", lambda: status_of(app, other) == "SUCCESS")
-    answer(app, "Return")
+    other = app.start_job("sleep", "0.1")
+    until("another job's end", lambda: app.job_status(other) == "SUCCESS")
+    app.desktop.close_window(app.window())
+    app.answer_what_becomes_of_jobs("Return")
     done.touch()
     app.ended()
     assert app.process and app.process.returncode == 0, app.output()

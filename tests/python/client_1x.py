@@ -12,17 +12,8 @@ from pathlib import Path
 
 import mlflow
 from mlflow.entities import Metric, Param, RunTag, ViewType
-from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-
-
-def refused(code: str, call, *arguments) -> None:
-    try:
-        call(*arguments)
-    except MlflowException as refusal:
-        assert refusal.error_code == code, refusal
-    else:
-        raise AssertionError(f"{call.__name__}{arguments} was not refused")
+from refusals import refused
 
 
 def experiments(client: MlflowClient, name: str) -> str:

@@ -66,7 +66,7 @@ class Answer:
 
 def full_path(path: str) -> str:
     """Paths without a version are those of 2.0."""
-    return path if path.startswith(("/api", "/ajax-api", "/get-artifact", "/v1")) else f"/api/2.0/mlflow{path}"
+    return path if path.startswith(("/api", "/ajax-api", "/get-artifact", "/model-versions/get-artifact", "/v1")) else f"/api/2.0/mlflow{path}"
 
 
 class Side:

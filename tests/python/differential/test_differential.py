@@ -15,6 +15,7 @@ import pytest
 
 from .calls import Sequence
 from .compare import Call, Side, deviations, difference, is_known
+from .file_calls import faults, things
 from .more_calls import MoreCalls
 
 pytestmark = [pytest.mark.own_server, pytest.mark.branchline_only]
@@ -57,6 +58,21 @@ def test_the_same_calls_have_the_same_answers(
         if found and not is_known(call, here, there, known):
             different.append(f"{number}: {found}")
     assert not different, f"seed {seed}\n" + "\n".join(different)
+
+
+def test_files_asked_for_in_a_wrong_way_are_refused_the_same(pair: tuple[harness.Server, harness.Server]) -> None:
+    ours, theirs = (Side(server) for server in pair)
+    for call in things():
+        for side in (ours, theirs):
+            assert (answer := side.send(call)).status == 200, f"{call}: {answer}"
+    known = deviations()
+    different = []
+    for call in faults():
+        here, there = ours.send(call), theirs.send(call)
+        found = difference(call, here, there)
+        if found and not is_known(call, here, there, known):
+            different.append(found)
+    assert not different, "\n".join(different)
 
 
 @pytest.mark.parametrize("entry", [entry for entry in deviations() if "seen" in entry], ids=lambda entry: entry["id"])

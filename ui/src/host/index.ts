@@ -86,16 +86,28 @@ export async function askToNotify(): Promise<void> {
   if (mayAskToNotify()) await Notification.requestPermission()
 }
 
-/** Tells on the desktop. The same tag is told once, whatever windows are open. */
-export async function notifyDesktop(title: string, body: string, tag: string): Promise<void> {
+/**
+ * Tells on the desktop; `open` when the person chooses what was told. The same tag is told once,
+ * whatever windows are open.
+ */
+export async function notifyDesktop(
+  title: string,
+  body: string,
+  tag: string,
+  open: () => void,
+): Promise<void> {
   const invoke = await shell()
-  // Where the desktop shows none, the window's own list has it.
-  if (invoke) return invoke<void>('notify', { title, body }).catch(() => undefined)
+  if (invoke) {
+    // Where the desktop shows none, the window's own list has it.
+    const chosen = await invoke<boolean>('notify', { title, body }).catch(() => false)
+    return chosen ? open() : undefined
+  }
   if (!('Notification' in window) || Notification.permission !== 'granted') return
   const shown = new Notification(title, { body, tag })
   shown.addEventListener('click', () => {
     window.focus()
     shown.close()
+    open()
   })
 }
 

@@ -79,9 +79,18 @@ pub fn check_experiment_name(name: &str) -> Result<()> {
 /// Checks a registered model's name.
 ///
 /// # Errors
-/// `InvalidParameterValue` when it is blank, has `/` or `:`, would be another name as a
-/// path, or is too long.
+/// As [`check_sought_model_name`], and when it is too long.
 pub fn check_model_name(name: &str) -> Result<()> {
+    check_sought_model_name(name)?;
+    check_length("name", name, limits::MODEL_NAME)
+}
+
+/// Checks the name of a registered model that is looked for.
+///
+/// # Errors
+/// `InvalidParameterValue` when it is blank, has `/` or `:`, or would be another name as a
+/// path.
+pub fn check_sought_model_name(name: &str) -> Result<()> {
     if name.trim().is_empty() {
         return Err(Error::invalid("Missing value for required parameter 'name'."));
     }
@@ -90,8 +99,7 @@ pub fn check_model_name(name: &str) -> Result<()> {
             "Invalid model name '{name}'. Names cannot contain '/' or ':'."
         )));
     }
-    check_is_own_path("name", name)?;
-    check_length("name", name, limits::MODEL_NAME)
+    check_is_own_path("name", name)
 }
 
 /// Checks a logged model's name.

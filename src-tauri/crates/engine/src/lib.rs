@@ -23,6 +23,7 @@ mod live;
 mod logged_model;
 mod mail;
 mod metric;
+mod model_version;
 mod os_secrets;
 mod permission;
 mod permit;
@@ -35,6 +36,7 @@ mod run;
 mod run_log;
 mod schedule;
 mod scorer;
+mod sign_in;
 mod signed;
 mod span;
 mod stored_file;
@@ -48,7 +50,6 @@ mod vault;
 mod version_origin;
 mod webhook;
 
-pub use account::{Credential, INACTIVE_USER, SIGNED_MS, UNKNOWN_USER};
 pub use artifacts::{
     Addressing, ArtifactOptions, Artifacts, BucketOptions, Content, Hidden, Location, OpenFile,
     Presigned, StartedParts, Stored, Upload,
@@ -74,17 +75,19 @@ pub use job::{
     supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
+pub use model_version::NewModelVersion;
 pub use os_secrets::{KeptIn, OsSecrets};
 pub use project::{
     Axis, EntryPoint, MOST_JOBS, Method, NewSweep, NotebookServer, Parameter, ParameterKind,
     Problem, ProjectUpdate, ProjectWork, Python, PythonKind, Scan, SweepDetail, SweepRow,
     TaskFunction, sweep_method,
 };
-pub use registry::{NewModelVersion, NewRegisteredModel, RegistrySearch};
+pub use registry::{NewRegisteredModel, RegistrySearch};
 pub use run::{NewRun, RunSearch, RunUpdate};
 pub use run_log::LogBatch;
 pub use schedule::{Preview, ReadJob, ScheduleUpdate};
 pub use scorer::NewOnlineScoring;
+pub use sign_in::{Credential, INACTIVE_USER, SIGNED_MS, UNKNOWN_USER};
 pub use span::SpanBatch;
 pub use trace::{NewTrace, TraceEnd, TraceSelection};
 pub use trace_search::{TraceMetricSearch, TraceSearch};

@@ -1,6 +1,7 @@
 //! Several people: making, changing and ending accounts, and their sessions.
 
-use crate::account::{Credential, check_email, check_password};
+use crate::account::{check_email, check_password};
+use crate::sign_in::Credential;
 use crate::signed::Purpose;
 use crate::{Engine, permit};
 use branchline_core::{Actor, Error, ErrorCode, Result, Scope, User};

@@ -1,7 +1,7 @@
 //! Where a new model version's files and run come from, and how its logged model
 //! learns of it.
 
-use crate::registry::NewModelVersion;
+use crate::model_version::NewModelVersion;
 use branchline_core::{Actor, Error, ErrorCode, LoggedModel, ModelId, RunId, Tag};
 use branchline_store::{StoreResult, View, WriteTx};
 use serde_json::{Value, json};

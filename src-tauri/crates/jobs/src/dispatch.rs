@@ -253,6 +253,29 @@ mod tests {
     use std::sync::Mutex;
     use tokio::sync::{Notify, mpsc};
 
+    /// What a ledger need not do whose jobs have no process.
+    macro_rules! only_called {
+        () => {
+            async fn recover(&self, _worker: &str) -> Result<()> {
+                Ok(())
+            }
+            async fn extend(&self, _worker: &str, _lease: Duration) -> Result<()> {
+                Ok(())
+            }
+            fn is_called(&self, _job: &Job) -> bool {
+                true
+            }
+            async fn prepare(&self, _job: &Job) -> Result<Launch> {
+                Err(Error::internal("It has no process."))
+            }
+            async fn started(&self, _job: &Job, _pid: u32) -> Result<bool> {
+                Ok(true)
+            }
+            async fn reported(&self, _job: &Job, _line: String) {}
+            fn wrote(&self, _job: &Job) {}
+        };
+    }
+
     /// Holds one job that waits for ever, and tells how it ended.
     #[derive(Clone)]
     struct One {
@@ -262,9 +285,7 @@ mod tests {
     }
 
     impl JobLedger for One {
-        async fn recover(&self, _worker: &str) -> Result<()> {
-            Ok(())
-        }
+        only_called!();
         async fn claim(
             &self,
             _worker: &str,
@@ -278,24 +299,10 @@ mod tests {
             let jobs = if room > 0 { vec![self.job.clone()] } else { Vec::new() };
             Ok(Claimed { jobs, next_in: None })
         }
-        async fn extend(&self, _worker: &str, _lease: Duration) -> Result<()> {
-            Ok(())
-        }
-        fn is_called(&self, _job: &Job) -> bool {
-            true
-        }
-        async fn prepare(&self, _job: &Job) -> Result<Launch> {
-            Err(Error::internal("It has no process."))
-        }
-        async fn started(&self, _job: &Job, _pid: u32) -> Result<bool> {
-            Ok(true)
-        }
         async fn call(&self, _job: &Job) -> Outcome {
             self.began.notify_one();
             std::future::pending().await
         }
-        async fn reported(&self, _job: &Job, _line: String) {}
-        fn wrote(&self, _job: &Job) {}
         async fn finish(&self, ended: &Attempted) -> Result<()> {
             let _ = self.ends.send(ended.end.outcome.clone());
             Ok(())
@@ -379,9 +386,7 @@ mod tests {
     }
 
     impl JobLedger for Several {
-        async fn recover(&self, _worker: &str) -> Result<()> {
-            Ok(())
-        }
+        only_called!();
         async fn claim(
             &self,
             _worker: &str,
@@ -392,23 +397,9 @@ mod tests {
             self.note("with a claim", ended)?;
             Ok(Claimed { jobs: std::mem::take(&mut self.jobs.lock().unwrap()), next_in: None })
         }
-        async fn extend(&self, _worker: &str, _lease: Duration) -> Result<()> {
-            Ok(())
-        }
-        fn is_called(&self, _job: &Job) -> bool {
-            true
-        }
-        async fn prepare(&self, _job: &Job) -> Result<Launch> {
-            Err(Error::internal("It has no process."))
-        }
-        async fn started(&self, _job: &Job, _pid: u32) -> Result<bool> {
-            Ok(true)
-        }
         async fn call(&self, _job: &Job) -> Outcome {
             Outcome::Success("null".to_owned())
         }
-        async fn reported(&self, _job: &Job, _line: String) {}
-        fn wrote(&self, _job: &Job) {}
         async fn finish(&self, ended: &Attempted) -> Result<()> {
             self.note("by itself", std::slice::from_ref(ended))
         }

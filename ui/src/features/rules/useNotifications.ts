@@ -52,7 +52,8 @@ export function useAnnouncements(list: () => Notification[] | undefined): void {
     const place = placeOf(told)
     const open = place ? () => void router.push(place).then(() => markRead([told.id])) : undefined
     toastNews(told.title, told.text, open)
-    if (!document.hasFocus()) void notifyDesktop(told.title, told.text, `branchline-${told.id}`)
+    if (document.hasFocus()) return
+    void notifyDesktop(told.title, told.text, `branchline-${told.id}`, () => open?.())
   }
 
   watch(

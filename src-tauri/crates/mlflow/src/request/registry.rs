@@ -1,7 +1,9 @@
 //! Requests about registered models and their versions.
 
 use super::KeyValue;
+use crate::explain::required_text;
 use crate::scalar::{Int64, List};
+use branchline_core::name::check_sought_model_name;
 use branchline_core::{Error, Result};
 use serde::Deserialize;
 
@@ -148,6 +150,13 @@ pub struct TransitionStage {
     /// Whether the versions in that stage make room.
     #[serde(alias = "archiveExistingVersions")]
     pub archive_existing_versions: Option<bool>,
+}
+
+/// The name of a registered model that is looked for.
+pub fn model_name(name: Option<String>) -> Result<String> {
+    let name = required_text("name", name)?;
+    check_sought_model_name(&name)?;
+    Ok(name)
 }
 
 /// A version's number from its text.

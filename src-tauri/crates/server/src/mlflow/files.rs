@@ -4,6 +4,7 @@ use super::Table;
 use super::answer::{Answer, JSON, json};
 use super::artifacts::require;
 use super::call::{Call, PathOf, whole};
+use super::model_versions::version_of;
 use super::transfer;
 use crate::auth::Caller;
 use crate::state::AppState;
@@ -18,11 +19,10 @@ use branchline_core::{
     Actor, Error, ErrorCode, ModelId, Permission, Resource, Result, RunId, RunInfo, Scope,
 };
 use branchline_engine::Engine;
-use branchline_mlflow::explain::required_text;
+use branchline_mlflow::explain::missing;
 use branchline_mlflow::from_query;
 use branchline_mlflow::request::{
     ListArtifacts, ListLoggedModelArtifacts, LoggedModelFile, RunFile, VersionFile, run_id,
-    version_number,
 };
 use branchline_mlflow::response::LoggedArtifacts;
 
@@ -52,8 +52,15 @@ pub(super) async fn run_info(engine: &Engine, actor: &Actor, id: RunId) -> Resul
 }
 
 /// A path is looked at before what it is in, as MLflow does.
-fn check_path(path: Option<&str>) -> Result<()> {
+pub(super) fn check_path(path: Option<&str>) -> Result<()> {
     path.map_or(Ok(()), |path| artifact_path::check(path).map(drop))
+}
+
+/// The path that is asked for, which has to be there; empty, it is that of a folder.
+fn path_of(path: Option<String>) -> Result<String> {
+    let path = path.ok_or_else(|| missing("path"))?;
+    check_path(Some(&path))?;
+    Ok(path)
 }
 
 async fn list_of_run(Call { engine, actor, message }: Call<ListArtifacts>) -> Answer {
@@ -67,6 +74,7 @@ async fn list_of_model(
     PathOf(model_id): PathOf,
     Call { engine, actor, message }: Call<ListLoggedModelArtifacts>,
 ) -> Answer {
+    check_path(message.artifact_directory_path.as_deref())?;
     let model = engine.logged_model(&actor, &ModelId::new(model_id)).await?;
     list(&engine, &model.artifact_uri, message.artifact_directory_path).await
 }
@@ -78,8 +86,7 @@ async fn list(engine: &Engine, root_uri: &str, path: Option<String>) -> Answer {
 }
 
 async fn file_of_run(headers: HeaderMap, Call { engine, actor, message }: Call<RunFile>) -> Answer {
-    let path = required_text("path", message.path)?;
-    check_path(Some(&path))?;
+    let path = path_of(message.path)?;
     let id = run_id(message.run_id, message.run_uuid)?;
     let root_uri = run_info(&engine, &actor, id).await?.artifact_uri;
     send(&engine, &root_uri, &path, &headers).await
@@ -89,9 +96,8 @@ async fn file_of_version(
     headers: HeaderMap,
     Call { engine, actor, message }: Call<VersionFile>,
 ) -> Answer {
-    let path = required_text("path", message.path)?;
-    let name = required_text("name", message.name)?;
-    let version = version_number(&required_text("version", message.version)?)?;
+    let path = path_of(message.path)?;
+    let (name, version) = version_of(message.name, message.version)?;
     let root_uri = engine.version_files(&actor, &name, version).await?;
     send(&engine, &root_uri, &path, &headers).await
 }
@@ -105,6 +111,7 @@ async fn file_of_model(
         let what = "Request must include the \"artifact_file_path\" query parameter.";
         return Err(Error::new(ErrorCode::BadRequest, what).into());
     };
+    check_path(Some(&path))?;
     let model = engine.logged_model(&actor, &ModelId::new(model_id)).await?;
     send(&engine, &model.artifact_uri, &path, &headers).await
 }

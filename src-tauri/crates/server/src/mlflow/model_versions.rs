@@ -10,7 +10,7 @@ use branchline_engine::{NewModelVersion, RegistrySearch};
 use branchline_mlflow::explain::required_text;
 use branchline_mlflow::request::{
     CreateModelVersion, ModelVersionRef, RegistryTag, SearchRegistry, TransitionStage,
-    UpdateModelVersion, last_of_each_key, max_results, page_token, version_number,
+    UpdateModelVersion, last_of_each_key, max_results, model_name, page_token, version_number,
 };
 use branchline_mlflow::{One, Paged};
 use serde_json::json as object;
@@ -33,8 +33,8 @@ pub(super) fn table() -> Table {
 }
 
 /// The version that the required fields name.
-fn version_of(name: Option<String>, version: Option<String>) -> Result<(String, i64)> {
-    let name = required_text("name", name)?;
+pub(super) fn version_of(name: Option<String>, version: Option<String>) -> Result<(String, i64)> {
+    let name = model_name(name)?;
     Ok((name, version_number(&required_text("version", version)?)?))
 }
 

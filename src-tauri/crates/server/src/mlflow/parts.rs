@@ -5,7 +5,7 @@ use super::Table;
 use super::answer::{Answer, done, json};
 use super::artifacts::{ROOT, notify, require};
 use super::call::{Call, Nothing, PathOf};
-use super::files::run_info;
+use super::files::{check_path, run_info};
 use axum::routing::{get, post};
 use branchline_core::{Error, ModelId, Permission, Resource, Result, RunId, Scope};
 use branchline_engine::{Engine, Presigned};
@@ -33,6 +33,7 @@ pub(super) fn table() -> Table {
 
 /// The artifact's path: the folder of the address, and the last part of the file's name.
 fn place(folder: &str, file: Option<String>) -> Result<String> {
+    check_path(Some(folder))?;
     let file = required_text("path", file)?;
     let name = file.rsplit(['/', '\\']).next().unwrap_or_default();
     if name.is_empty() {
@@ -41,7 +42,7 @@ fn place(folder: &str, file: Option<String>) -> Result<String> {
     Ok(format!("{}/{name}", folder.trim_end_matches('/')))
 }
 
-/// What is not offered is said before what is wrong with the request.
+/// Said after what is missing in the request, as MLflow does.
 fn check_offered(engine: &Engine, what: &str) -> Result<()> {
     if engine.artifacts().is_direct() {
         return Ok(());
@@ -55,8 +56,8 @@ async fn create(
     Call { engine, actor, message }: Call<CreateParts>,
 ) -> Answer {
     require(&actor, Scope::Log)?;
-    check_offered(&engine, "Multipart upload")?;
     let path = place(&folder, message.path)?;
+    check_offered(&engine, "Multipart upload")?;
     engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let count = message.num_parts.map_or(0, |count| count.0);
     let count = usize::try_from(count).unwrap_or_default();
@@ -72,11 +73,11 @@ async fn complete(
     Call { engine, actor, message }: Call<EndParts>,
 ) -> Answer {
     require(&actor, Scope::Log)?;
-    check_offered(&engine, "Multipart upload")?;
     let path = place(&folder, message.path)?;
+    let etags = etags(message.parts.0)?;
+    check_offered(&engine, "Multipart upload")?;
     engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let upload_id = required_text("upload_id", message.upload_id)?;
-    let etags = etags(message.parts.0)?;
     engine.artifacts().complete_parts(ROOT, &path, upload_id, etags).await?;
     notify(&engine, &actor, &path).await;
     done()
@@ -103,8 +104,8 @@ fn etags(parts: Vec<UploadedPart>) -> Result<Vec<String>> {
 
 async fn abort(PathOf(folder): PathOf, Call { engine, actor, message }: Call<EndParts>) -> Answer {
     require(&actor, Scope::Log)?;
-    check_offered(&engine, "Multipart upload")?;
     let path = place(&folder, message.path)?;
+    check_offered(&engine, "Multipart upload")?;
     engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let upload_id = required_text("upload_id", message.upload_id)?;
     engine.artifacts().abort_parts(ROOT, &path, upload_id).await?;
@@ -113,6 +114,7 @@ async fn abort(PathOf(folder): PathOf, Call { engine, actor, message }: Call<End
 
 async fn download(PathOf(path): PathOf, Call { engine, actor, .. }: Call<Nothing>) -> Answer {
     require(&actor, Scope::Read)?;
+    check_path(Some(&path))?;
     check_offered(&engine, "Multipart download")?;
     engine.require_artifacts(&actor, &path, Permission::Read).await?;
     let found = engine.artifacts().presigned_download(ROOT, &path, holds(DOWNLOAD_HOLDS)).await?;
@@ -154,24 +156,35 @@ fn check_direct(uri: &str, what: &str) -> Result<()> {
     )))
 }
 
+/// What a file is uploaded to.
+enum Owner {
+    Run(RunId),
+    Model(ModelId),
+}
+
 async fn upload_url(Call { engine, actor, message }: Call<PresignedFile>) -> Answer {
     require(&actor, Scope::Log)?;
+    let path = required_text("path", message.path)?;
     let given = |id: Option<String>| id.filter(|id| !id.is_empty());
-    let (uri, experiment) = match (given(message.run_id), given(message.model_id)) {
-        (Some(run), None) => {
-            let run = run_info(&engine, &actor, RunId::new(run)).await?;
-            (run.artifact_uri, run.experiment_id)
-        }
-        (None, Some(model)) => {
-            let model = engine.logged_model(&actor, &ModelId::new(model)).await?;
-            (model.artifact_uri, model.experiment_id)
-        }
+    let owner = match (given(message.run_id), given(message.model_id)) {
+        (Some(run), None) => Owner::Run(RunId::new(run)),
+        (None, Some(model)) => Owner::Model(ModelId::new(model)),
         _ => {
             let words = "Exactly one of run_id and model_id must be provided.";
             return Err(Error::invalid(words).into());
         }
     };
-    let path = required_text("path", message.path)?;
+    check_path(Some(&path))?;
+    let (uri, experiment) = match owner {
+        Owner::Run(id) => {
+            let run = run_info(&engine, &actor, id).await?;
+            (run.artifact_uri, run.experiment_id)
+        }
+        Owner::Model(id) => {
+            let model = engine.logged_model(&actor, &id).await?;
+            (model.artifact_uri, model.experiment_id)
+        }
+    };
     let (kind, id) = (Resource::Experiment, experiment.to_string());
     engine.require_permission(&actor, kind, &id, Permission::Edit).await?;
     check_direct(&uri, "upload")?;
@@ -184,6 +197,7 @@ async fn download_url(Call { engine, actor, message }: Call<PresignedFile>) -> A
     require(&actor, Scope::Read)?;
     let run = required_text("run_id", message.run_id)?;
     let path = required_text("path", message.path)?;
+    check_path(Some(&path))?;
     let holds = check_expiration(message.expiration.map_or(DOWNLOAD_HOLDS, |seconds| seconds.0))?;
     let uri = run_info(&engine, &actor, RunId::new(run)).await?.artifact_uri;
     check_direct(&uri, "download")?;

@@ -10,7 +10,7 @@ use branchline_mlflow::explain::required_text;
 use branchline_mlflow::request::{
     Alias, CreateRegisteredModel, GetLatestVersions, RegisteredModelRef, RegistryTag,
     RenameRegisteredModel, SearchRegistry, UpdateRegisteredModel, last_of_each_key, max_results,
-    page_token, version_number,
+    model_name, page_token, version_number,
 };
 use branchline_mlflow::{Listed, One, Paged};
 
@@ -47,25 +47,25 @@ async fn create(Call { engine, actor, message }: Call<CreateRegisteredModel>) ->
 }
 
 async fn get_one(Call { engine, actor, message }: Call<RegisteredModelRef>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     json(&One("registered_model", &engine.registered_model(&actor, &name).await?))
 }
 
 async fn rename(Call { engine, actor, message }: Call<RenameRegisteredModel>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     let new_name = required_text("new_name", message.new_name)?;
     let model = engine.rename_registered_model(&actor, &name, &new_name).await?;
     json(&One("registered_model", &model))
 }
 
 async fn update(Call { engine, actor, message }: Call<UpdateRegisteredModel>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     let model = engine.update_registered_model(&actor, &name, message.description).await?;
     json(&One("registered_model", &model))
 }
 
 async fn delete(Call { engine, actor, message }: Call<RegisteredModelRef>) -> Answer {
-    engine.delete_registered_model(&actor, &required_text("name", message.name)?).await?;
+    engine.delete_registered_model(&actor, &model_name(message.name)?).await?;
     done()
 }
 
@@ -81,13 +81,13 @@ async fn search(Call { engine, actor, message }: Call<SearchRegistry>) -> Answer
 }
 
 async fn latest(Call { engine, actor, message }: Call<GetLatestVersions>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     let versions = engine.latest_versions(&actor, &name, message.stages.0).await?;
     json(&Listed("model_versions", &versions))
 }
 
 async fn set_tag(Call { engine, actor, message }: Call<RegistryTag>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     let key = required_text("key", message.key)?;
     let tag = Tag { key, value: message.value.unwrap_or_default() };
     engine.set_registered_model_tag(&actor, &name, tag).await?;
@@ -95,14 +95,14 @@ async fn set_tag(Call { engine, actor, message }: Call<RegistryTag>) -> Answer {
 }
 
 async fn delete_tag(Call { engine, actor, message }: Call<RegistryTag>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     let key = required_text("key", message.key)?;
     engine.delete_registered_model_tag(&actor, &name, &key).await?;
     done()
 }
 
 async fn set_alias(Call { engine, actor, message }: Call<Alias>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     let alias = required_text("alias", message.alias)?;
     let version = version_number(&required_text("version", message.version)?)?;
     engine.set_alias(&actor, &name, &alias, version).await?;
@@ -110,13 +110,13 @@ async fn set_alias(Call { engine, actor, message }: Call<Alias>) -> Answer {
 }
 
 async fn version_by_alias(Call { engine, actor, message }: Call<Alias>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     let alias = required_text("alias", message.alias)?;
     json(&One("model_version", &engine.version_by_alias(&actor, &name, &alias).await?))
 }
 
 async fn delete_alias(Call { engine, actor, message }: Call<Alias>) -> Answer {
-    let name = required_text("name", message.name)?;
+    let name = model_name(message.name)?;
     let alias = required_text("alias", message.alias)?;
     engine.delete_alias(&actor, &name, &alias).await?;
     done()

@@ -105,6 +105,33 @@ async fn paths_stay_below_the_root() {
 }
 
 #[tokio::test]
+async fn a_path_is_looked_at_before_what_it_is_in() {
+    let app = App::new();
+    let of_model = "/ajax-api/2.0/mlflow/logged-models/m-none/artifacts";
+    for (place, found) in [
+        ("/get-artifact?run_id=none&path=", "Run with id=none not found"),
+        (
+            "/model-versions/get-artifact?name=none&version=1&path=",
+            "name=none, version=1) not found",
+        ),
+        (&*format!("{of_model}/files?artifact_file_path="), "not found"),
+        (&*format!("{of_model}/directories?artifact_directory_path="), "not found"),
+    ] {
+        let bad = app.call(Method::GET, &format!("{place}../x"), "").await;
+        bad.refused(400, "INVALID_PARAMETER_VALUE", "Invalid path");
+        let good = app.call(Method::GET, &format!("{place}x"), "").await;
+        good.refused(404, "RESOURCE_DOES_NOT_EXIST", found);
+    }
+    for owner in ["run_id", "model_id"] {
+        for (path, words) in [("../x", "Invalid path"), ("", "'path'")] {
+            let body = json!({owner: "none", "path": path});
+            let reply = app.post("artifacts/presigned-upload-url", body).await;
+            reply.refused(400, "INVALID_PARAMETER_VALUE", words);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_upload_that_breaks_off_leaves_nothing() {
     let app = App::new();
     let pieces = [Ok(b"half".to_vec()), Err(std::io::Error::other("gone"))];

@@ -43,9 +43,11 @@ async fn an_unknown_route_is_not_taken_for_a_missing_thing() {
 #[tokio::test]
 async fn what_is_known_and_not_offered_says_so() {
     let app = App::new();
+    let whole = r#"{"path": "x", "parts": [{"part_number": 1, "etag": "e"}]}"#;
     for path in ["mpu/create/1/x", "mpu/complete/1/x", "mpu/abort/1/x"] {
         let path = format!("/api/2.0/mlflow-artifacts/{path}");
-        app.call(Method::POST, &path, "{}").await.refused(501, "NOT_IMPLEMENTED", "not supported");
+        app.call(Method::POST, &path, whole).await.refused(501, "NOT_IMPLEMENTED", "not supported");
+        app.call(Method::POST, &path, "{}").await.refused(400, "INVALID_PARAMETER_VALUE", "path");
     }
     let path = "/api/2.0/mlflow-artifacts/presigned/1/x";
     app.call(Method::GET, path, "").await.refused(501, "NOT_IMPLEMENTED", "not supported");

@@ -19,6 +19,8 @@ const CLIENTS: usize = 8;
 /// after a long one, and of that.
 const PORTION: usize = 2001;
 const ROUNDS: usize = 5;
+/// How often jobs of processes and processes without a queue take turns.
+const TURNS: usize = 9;
 const SCRIPT: &str = include_str!("celery_peer.py");
 
 pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
@@ -31,9 +33,7 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     queue.set(&json!({ "concurrency": AT_A_TIME }))?;
     let rate = queue.throughput(options.count(20_000))?;
     let wait = queue.latency(options.count(1000))?;
-    let processes = options.count(200);
-    let (through, bare) = (queue.processes(processes)?, bare(processes)?);
-    let waiting = queue.waiting_processes(processes)?;
+    let [through, waiting, bare] = queue.beside_bare(options.count(100))?;
     let short = || (0..ROUNDS).map(|_| queue.drain(1, 0)).collect::<Result<Vec<_>>>();
     let mut few = short()?.concat();
     let many = queue.drain(ROUNDS, options.count(100_000))?;
@@ -197,6 +197,20 @@ impl Queue<'_> {
         let ended = self.send(connection, "GET", &path, &Value::Null)?;
         ensure!(ended["status"] == "SUCCESS", "a job did not succeed: {ended}");
         Ok(())
+    }
+
+    /// Milliseconds for each process: asked for one after the other, queued before, and without a
+    /// queue. By turns, so that a load of the machine hits all; of each the median.
+    fn beside_bare(&self, count: usize) -> Result<[f64; 3]> {
+        let mut turns: [Vec<f64>; 3] = Default::default();
+        for _ in 0..TURNS {
+            let times = [self.processes(count)?, self.waiting_processes(count)?, bare(count)?];
+            turns.iter_mut().zip(times).for_each(|(turns, time)| turns.push(time));
+        }
+        Ok(turns.map(|mut turns| {
+            turns.sort_unstable_by(f64::total_cmp);
+            turns.get(TURNS / 2).copied().unwrap_or(f64::NAN)
+        }))
     }
 
     /// Milliseconds for each process, several at a time, each asked for when the one before has

@@ -2,7 +2,7 @@
 //! ratio.
 
 use crate::http::{Connection, Request};
-use crate::stats::Times;
+use crate::stats::{Times, median};
 use crate::subject::Subject;
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
@@ -44,8 +44,7 @@ pub(crate) fn ratio(without: &mut Side, with: &mut Side, calls: usize) -> Result
         let plain = without.block(calls)?;
         ratios.push(with.block(calls)? / plain);
     }
-    ratios.sort_unstable_by(f64::total_cmp);
-    Ok(ratios.get(BLOCKS / 2).copied().unwrap_or(f64::NAN))
+    Ok(median(ratios))
 }
 
 /// The load generator and both servers on one core, until this is dropped.

@@ -3,7 +3,7 @@
 
 use crate::http::Connection;
 use crate::options::Options;
-use crate::stats::{Times, on_threads, seconds};
+use crate::stats::{Times, median, on_threads, seconds};
 use crate::subject::Subject;
 use crate::table::{Row, Table, Target};
 use anyhow::{Context, Result, bail, ensure};
@@ -164,12 +164,12 @@ impl Queue<'_> {
     fn throughput(&self, count: usize) -> Result<f64> {
         let mut connection = self.0.connect()?;
         let before = self.done(&mut connection)?;
-        let count = count / CLIENTS * CLIENTS;
+        let mut queued = 0;
         let taken = seconds(|| {
-            let queued = self.fill(count, CLIENTS)?;
+            queued = self.fill(count, CLIENTS)?;
             self.until_done(&mut connection, before + queued)
         })?;
-        Ok(count as f64 / taken)
+        Ok(queued as f64 / taken)
     }
 
     /// Median milliseconds from queuing one task to its result, one after the other.
@@ -207,10 +207,7 @@ impl Queue<'_> {
             let times = [self.processes(count)?, self.waiting_processes(count)?, bare(count)?];
             turns.iter_mut().zip(times).for_each(|(turns, time)| turns.push(time));
         }
-        Ok(turns.map(|mut turns| {
-            turns.sort_unstable_by(f64::total_cmp);
-            turns.get(TURNS / 2).copied().unwrap_or(f64::NAN)
-        }))
+        Ok(turns.map(median))
     }
 
     /// Milliseconds for each process, several at a time, each asked for when the one before has

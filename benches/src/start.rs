@@ -2,13 +2,14 @@
 
 use crate::http::{Connection, Request};
 use crate::options::Options;
+use crate::stats::median;
 use crate::subject::Subject;
 use crate::table::{Row, Table, Target};
 use anyhow::Result;
 use branchline_testkit::{Options as ServerOptions, Profile, Server, binary, memory_of_tree};
 use std::fs::File;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     if !options.wants_any(&["W10", "W11"]) {
@@ -61,11 +62,6 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-fn median(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    times.get(times.len() / 2).map_or(f64::NAN, Duration::as_secs_f64)
-}
-
 /// Has the system read the program from the disk again, as after a boot. How much of it one page
 /// fault maps depends on how it came into memory: for a file just written up to 2 MB.
 fn forget_program() -> Result<()> {
@@ -85,10 +81,11 @@ fn idle(folder: &Path) -> Result<u64> {
     Ok(idle)
 }
 
-fn start_to_answer(folder: &Path) -> Result<Duration> {
+/// Seconds from a start to the first answer.
+fn start_to_answer(folder: &Path) -> Result<f64> {
     let begun = Instant::now();
     let mut server = start_and_answer(folder)?;
-    let taken = begun.elapsed();
+    let taken = begun.elapsed().as_secs_f64();
     server.stop()?;
     Ok(taken)
 }

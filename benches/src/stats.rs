@@ -35,6 +35,12 @@ impl Times {
     }
 }
 
+/// The median of figures.
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_unstable_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
 /// How long something took, in seconds.
 pub(crate) fn seconds(call: impl FnOnce() -> Result<()>) -> Result<f64> {
     let begun = Instant::now();

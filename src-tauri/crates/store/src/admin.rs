@@ -266,13 +266,13 @@ impl Store {
             let sound = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
             Ok((migrate::applied(&connection)?, sound))
         };
-        let newest = migrate::NEWEST;
         match open() {
             Err(error) => Err(refuse(format!("it is not a database ({error})"))),
             Ok((_, sound)) if sound != "ok" => Err(refuse(format!("it is damaged ({sound})"))),
             Ok((None, _)) => Err(refuse("it is not a Branchline database".into())),
-            Ok((Some(version), _)) if version > newest => Err(refuse(format!(
-                "a newer Branchline wrote it (schema {version}, this program knows {newest})"
+            Ok((Some(version), _)) if version > migrate::NEWEST => Err(refuse(format!(
+                "a newer Branchline wrote it (schema {version}, this program knows {})",
+                migrate::NEWEST
             ))),
             Ok(_) => Ok(()),
         }

@@ -41,7 +41,7 @@ pub(crate) fn applied(connection: &Connection) -> rusqlite::Result<Option<i64>> 
 pub(crate) fn run(connection: &mut Connection, path: &Path) -> Result<()> {
     let applied = applied(connection).map_err(|e| unreadable(path, e))?;
     match applied {
-        Some(applied) if applied > NEWEST => return Err(from_the_future(path, applied, NEWEST)),
+        Some(applied) if applied > NEWEST => return Err(from_the_future(path, applied)),
         Some(NEWEST) => return Ok(()),
         Some(applied) => copy_aside(connection, path, applied)?,
         None => {}
@@ -60,11 +60,11 @@ pub(crate) fn unreadable(path: &Path, error: rusqlite::Error) -> Error {
         .source(error)
 }
 
-fn from_the_future(path: &Path, applied: i64, newest: i64) -> Error {
+fn from_the_future(path: &Path, applied: i64) -> Error {
     Error::new(
         branchline_core::ErrorCode::InvalidState,
         format!(
-            "The database {} was written by a newer Branchline (schema {applied}; this program knows {newest}).",
+            "The database {} was written by a newer Branchline (schema {applied}; this program knows {NEWEST}).",
             path.display()
         ),
     )

@@ -1,19 +1,15 @@
-//! Traces: start, find, tag, link and delete. Spans come in `span`, judgements in
-//! `assessment`.
+//! Traces: find, tag, link and delete. They start in `trace_start`, spans come in `span`,
+//! judgements in `assessment`.
 
 use crate::Engine;
-use crate::assessment::stamped;
-use crate::experiment::active as active_experiment;
-use crate::run::{append_to_uri, cut};
+use crate::trace_start::checked;
 use branchline_core::event::{Event, EventKind};
 use branchline_core::trace::{metadata, tag, value_of};
 use branchline_core::{
-    Actor, Assessment, Error, ErrorCode, ExperimentId, Result, RunId, Tag, Trace, TraceId,
-    TraceInfo, TraceState, limits, name,
+    Actor, Error, ErrorCode, ExperimentId, Result, RunId, Tag, Trace, TraceId, TraceInfo, limits,
+    name,
 };
-use branchline_store::{
-    DoomedTrace, ExperimentRow, StoreResult, TraceChange, TraceFields, TraceRow, View, WriteTx,
-};
+use branchline_store::{DoomedTrace, StoreResult, TraceChange, View};
 use std::time::Duration;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::time::{Instant, timeout_at};

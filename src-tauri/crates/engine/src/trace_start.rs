@@ -1,6 +1,18 @@
 //! Traces: started and ended by their clients.
 
 use crate::Engine;
+use crate::assessment::stamped;
+use crate::experiment::active as active_experiment;
+use crate::run::{append_to_uri, cut};
+use branchline_core::trace::{metadata, tag};
+use branchline_core::{
+    Actor, Assessment, Error, ExperimentId, Result, Tag, TraceId, TraceInfo, TraceState, limits,
+    name,
+};
+use branchline_store::{
+    ExperimentRow, StoreResult, TraceChange, TraceFields, TraceProgress, TraceRow, WriteTx,
+};
+
 /// A trace's info as its client sends it.
 #[derive(Debug, Clone)]
 pub struct NewTrace {
@@ -54,7 +66,7 @@ pub(crate) fn check_trace_id(id: &TraceId) -> Result<()> {
 }
 
 /// A tag's or metadata's entry that keeps the limits, its value cut to what MLflow keeps.
-fn checked(entry: Tag) -> Result<Tag> {
+pub(crate) fn checked(entry: Tag) -> Result<Tag> {
     name::check_length("key", &entry.key, limits::TRACE_KEY)?;
     match entry.key.as_str() {
         tag::NAME => name::check_length("Trace name", &entry.value, limits::TRACE_NAME)?,
@@ -171,7 +183,7 @@ impl Engine {
         let (id, tags, entries) = (id.clone(), checked_all(end.tags)?, checked_all(end.metadata)?);
         self.track(actor, move |tx, actor| {
             let trace = tx.trace_row(&id)?;
-            let progress = branchline_store::TraceProgress {
+            let progress = TraceProgress {
                 execution_duration: Some(end.end_time.saturating_sub(trace.request_time)),
                 state: Some(end.state),
                 ..Default::default()

@@ -9,19 +9,13 @@ pub use crate::platform::PortHolder;
 pub use error::HostError;
 pub use options::HostOptions;
 
-use crate::config::Config;
-use crate::tls::{Tls, TlsFiles};
-use crate::{MailRules, ServerOptions, WebhookRules, serve};
-use branchline_core::{Clock, Error, JobRoute, Permission, Result, SystemClock};
+use crate::tls::TlsFiles;
+use crate::{ServerOptions, serve};
+use branchline_core::{Clock, Error, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::instance::{InstanceInfo, LockError, OwnerLock};
-use branchline_engine::{
-    BucketOptions, Destination, Durability, Engine, EngineOptions, Hidden, Housekeeping,
-    JobRetention, JobRules, JobsHost, Location, TrainRules,
-};
+use branchline_engine::{Engine, EngineOptions, Housekeeping, JobRules, JobsHost};
 use listen::Place;
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

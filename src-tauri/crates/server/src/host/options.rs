@@ -6,8 +6,8 @@ use crate::{MailRules, ServerOptions, WebhookRules};
 use branchline_core::{Error, JobRoute, Permission, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::{
-    BucketOptions, Destination, Durability, EngineOptions, Hidden, JobRetention, JobRules, JobsHost,
-    Location, TrainRules,
+    BucketOptions, Destination, Durability, EngineOptions, Hidden, JobRetention, JobRules,
+    JobsHost, Location, TrainRules,
 };
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -52,6 +52,9 @@ def faults() -> Iterator[Call]:
         for body in ({}, {"path": "f.txt"}, {"path": "f.txt", "upload_id": "u", "parts": [{"part_number": 1, "etag": "e"}]}):
             yield Call("POST", f"{PROXY}/mpu/{what}/{folder}", body)
         yield Call("GET", f"{PROXY}/presigned/{folder}/f.txt")
+    for doubled in ("0/doubled//a.txt", "nowhere//a.txt"):
+        for method, raw in (("PUT", b"x"), ("GET", None)):
+            yield Call(method, f"{PROXY}/artifacts/{doubled}", raw=raw)
     for name in ("a/b", "a:b", "..", " "):
         yield from of_models(name)
 

@@ -503,7 +503,7 @@ test('the monitor follows jobs without a reload, and its controls change what th
   await page.click(id('limit-set'))
   const limit = page.locator(`${id('monitor-limit')}[data-task="branchline.backup"]`)
   await limit.waitFor()
-  await until(() => limit.innerText().then((t) => /10\/m[^]*1:30/.test(t)), true, 'both limits')
+  await until(() => limit.innerText().then((t) => /10\/m[^]*1m 30s/.test(t)), true, 'both limits')
   await limit.locator(id('limit-lift')).click()
   await until(() => limit.count(), 0, 'the limits are lifted')
   const spans = await page

@@ -400,7 +400,7 @@ test('a notebook is read, and what it brings along runs nowhere', async () => {
   const frame = view.locator('iframe')
   assert.equal(await frame.getAttribute('sandbox'), '')
   const inside = await frame.getAttribute('srcdoc')
-  assert.ok(inside.includes('<td>7</td>') && !inside.includes('script'))
+  assert.ok(/<td[^>]*>7<\/td>/.test(inside) && !inside.includes('script'))
   await page.click(id('notebook-run'))
   await page.fill(id('notebook-parameters'), 'odd')
   await page.click(id('notebook-save'))

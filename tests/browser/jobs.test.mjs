@@ -227,6 +227,7 @@ test('an empty project teaches what to put into it, and shows it as it comes', a
   await page.waitForSelector(`${id('offer')}[data-offer="task:tasks.first"]`)
   assert.equal(await teach.count(), 0)
   await call('DELETE', `/projects/${project}`)
+  await until(() => page.locator(`${id('project-select')} option`).count(), 1, 'it went')
 })
 
 test('a sweep by keyboard: from its form to a job of its table', async () => {

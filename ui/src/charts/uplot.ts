@@ -71,6 +71,8 @@ function yRange(shape: Shape) {
     if (min === null || max === null) return shape.settings.log ? [0.1, 1] : [0, 1]
     const [low, high] = (shape.settings.clip && visibleClip(u, shape)) || [min, max]
     if (shape.settings.log) return logRange(low, high)
+    // Nothing but zeros, as counts of what did not happen.
+    if (low === 0 && high === 0) return [0, 1]
     if (low === high) {
       const pad = Math.abs(low) * 0.1 || 1
       return [low - pad, high + pad]

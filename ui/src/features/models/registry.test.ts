@@ -7,6 +7,7 @@ import {
   isPrompt,
   loadSnippet,
   modelFilter,
+  modelSnippet,
   modelUri,
   problemAt,
   promptSnippet,
@@ -108,7 +109,8 @@ describe('a prompt', () => {
     expect(promptWords('[\n  {\n "content": "a"}]')).toBe('a')
     expect(promptWords('[{"role": 1}]')).toBe('[{"role": 1}]')
   })
-  it('is made by a few lines of Python', () => {
+  it('is made by a few lines of Python, as a model is', () => {
+    expect(modelSnippet('http://h:1')).toContain('set_tracking_uri("http://h:1")\n\nwith mlflow')
     expect(registerSnippet('http://h:1')).toContain(
       'set_tracking_uri("http://h:1")\n\nmlflow.genai',
     )

@@ -72,6 +72,19 @@ function unescaped(text: string): string {
   }
 }
 
+/** What makes a model on the server at `uri`, once there is something trained. */
+export function modelSnippet(uri: string): string {
+  return [
+    'import mlflow',
+    `mlflow.set_tracking_uri(${pyString(uri)})`,
+    '',
+    'with mlflow.start_run():',
+    '    mlflow.sklearn.log_model(',
+    '        model, name="model", registered_model_name="my-model"',
+    '    )',
+  ].join('\n')
+}
+
 /** What makes a prompt on the server at `uri`. */
 export function registerSnippet(uri: string): string {
   return [

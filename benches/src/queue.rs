@@ -3,7 +3,7 @@
 
 use crate::http::Connection;
 use crate::options::Options;
-use crate::stats::{Times, median, on_threads, seconds};
+use crate::stats::{Times, by_turns, on_threads, seconds};
 use crate::subject::Subject;
 use crate::table::{Row, Table, Target};
 use anyhow::{Context, Result, bail, ensure};
@@ -200,14 +200,11 @@ impl Queue<'_> {
     }
 
     /// Milliseconds for each process: asked for one after the other, queued before, and without a
-    /// queue. By turns, so that a load of the machine hits all; of each the median.
+    /// queue.
     fn beside_bare(&self, count: usize) -> Result<[f64; 3]> {
-        let mut turns: [Vec<f64>; 3] = Default::default();
-        for _ in 0..TURNS {
-            let times = [self.processes(count)?, self.waiting_processes(count)?, bare(count)?];
-            turns.iter_mut().zip(times).for_each(|(turns, time)| turns.push(time));
-        }
-        Ok(turns.map(median))
+        by_turns(TURNS, || {
+            Ok([self.processes(count)?, self.waiting_processes(count)?, bare(count)?])
+        })
     }
 
     /// Milliseconds for each process, several at a time, each asked for when the one before has

@@ -41,6 +41,18 @@ pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// Figures that are taken by turns, so that a load of the machine hits all: of each the median.
+pub(crate) fn by_turns<const N: usize>(
+    turns: usize,
+    mut turn: impl FnMut() -> Result<[f64; N]>,
+) -> Result<[f64; N]> {
+    let mut all = [const { Vec::new() }; N];
+    for _ in 0..turns {
+        all.iter_mut().zip(turn()?).for_each(|(all, figure)| all.push(figure));
+    }
+    Ok(all.map(median))
+}
+
 /// How long something took, in seconds.
 pub(crate) fn seconds(call: impl FnOnce() -> Result<()>) -> Result<f64> {
     let begun = Instant::now();

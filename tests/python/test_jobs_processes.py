@@ -129,16 +129,17 @@ def test_a_job_whose_owner_went_while_its_supervisor_waited_is_not_started(tmp_p
     orders = {"command": ["touch", str(ran)], "cwd": str(tmp_path), "env": [], "folder": str(folder)}
     limits = {"log_bytes": 1000, "grace_ms": 1000, "soft_limit_ms": None, "hard_limit_ms": None, "memory_limit": None}
     for owner_stays in (False, True):
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # the supervisor of the attempt before
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-            supervisor = subprocess.Popen([harness.binary(), "__supervise"], text=True, **pipes)
-            supervisor.stdin.write(json.dumps({"run": orders | limits}) + "\n")
-            supervisor.stdin.flush()
-            waiting = f"-> FLOCK  ADVISORY  WRITE {supervisor.pid} "
-            harness.wait_until(lambda waiting=waiting: waiting in locks(), 10, "the supervisor to wait")
-            if not owner_stays:
-                supervisor.stdin.close()
+        held = os.open(folder, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)  # the supervisor of the attempt before
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        supervisor = subprocess.Popen([harness.binary(), "__supervise"], text=True, **pipes)
+        supervisor.stdin.write(json.dumps({"run": orders | limits}) + "\n")
+        supervisor.stdin.flush()
+        waiting = f"-> FLOCK  ADVISORY  WRITE {supervisor.pid} "
+        harness.wait_until(lambda waiting=waiting: waiting in locks(), 10, "the supervisor to wait")
+        if not owner_stays:
+            supervisor.stdin.close()
+        os.close(held)
         if owner_stays:
             assert "started" in supervisor.stdout.readline()
             harness.wait_until(ran.exists, 10, "the job to run")

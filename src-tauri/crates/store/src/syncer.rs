@@ -13,12 +13,17 @@ use std::time::Duration;
 
 /// Commits are gathered this long; with the sync itself the promise of 100 ms holds.
 const GATHER: Duration = Duration::from_millis(60);
-/// The log is moved into the database once it is this long.
-const CHECKPOINT_BYTES: u64 = 4 << 20;
+/// The log is moved into the database once so many of its pages are not there.
+const CHECKPOINT_PAGES: u64 = 1024;
+/// A log of fewer bytes holds fewer pages: it need not be asked.
+const CHECKPOINT_BYTES: u64 = CHECKPOINT_PAGES * 4096;
 
 #[derive(Default)]
 struct State {
+    /// Something was committed.
     dirty: bool,
+    /// Some of that is not on the disk.
+    unsynced: bool,
     stop: bool,
 }
 
@@ -29,9 +34,11 @@ type Shared = Arc<(Mutex<State>, Condvar)>;
 pub(crate) struct Dirty(Shared);
 
 impl Dirty {
-    pub(crate) fn mark(&self) {
+    /// `synced` when the commit itself waited for the disk.
+    pub(crate) fn mark(&self, synced: bool) {
         let (state, wake) = &*self.0;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unsynced |= !synced;
         if !state.dirty {
             state.dirty = true;
             wake.notify_one();
@@ -93,13 +100,17 @@ impl Work {
         let mut connection: Option<Connection> = None;
         while !self.wait() {
             // Gather a few commits; an end cuts this short.
-            self.pause();
-            if self.durability == Durability::Balanced
+            let unsynced = self.pause();
+            if unsynced
+                && self.durability == Durability::Balanced
                 && let Err(error) = self.sync()
             {
                 tracing::error!(%error, "the write-ahead log could not be synced to disk");
             }
-            if self.wal_bytes() > CHECKPOINT_BYTES {
+            // A checkpoint syncs two files, which callers that wait for the disk feel.
+            if self.wal_bytes() > CHECKPOINT_BYTES
+                && self.checkpoint(&mut connection, "NOOP") > CHECKPOINT_PAGES
+            {
                 self.checkpoint(&mut connection, "PASSIVE");
             }
         }
@@ -116,7 +127,8 @@ impl Work {
         state.stop
     }
 
-    fn pause(&self) {
+    /// Answers whether something is not on the disk.
+    fn pause(&self) -> bool {
         let (state, wake) = &*self.shared;
         let state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut state, _) = wake
@@ -124,6 +136,7 @@ impl Work {
             .unwrap_or_else(PoisonError::into_inner);
         // Marked again by commits that come while this sync runs.
         state.dirty = false;
+        std::mem::take(&mut state.unsynced)
     }
 
     fn wal_path(&self) -> PathBuf {
@@ -143,17 +156,24 @@ impl Work {
         self.wal.as_ref().map_or(Ok(()), File::sync_data)
     }
 
-    fn checkpoint(&self, connection: &mut Option<Connection>, mode: &str) {
+    /// Answers how many pages of the log are not in the database.
+    fn checkpoint(&self, connection: &mut Option<Connection>, mode: &str) -> u64 {
         if connection.is_none() {
             *connection = connection::open_reader(&self.path)
                 .and_then(|c| c.pragma_update(None, "query_only", false).map(|()| c))
                 .map_err(|error| tracing::warn!(%error, "no connection to checkpoint with"))
                 .ok();
         }
-        if let Some(connection) = connection {
-            let sql = format!("PRAGMA wal_checkpoint({mode})");
-            if let Err(error) = connection.query_row(&sql, [], |_| Ok(())) {
+        let Some(connection) = connection else { return 0 };
+        let sql = format!("PRAGMA wal_checkpoint({mode})");
+        let pages = connection.query_row(&sql, [], |row| {
+            Ok((row.get::<_, i64>("log")?, row.get::<_, i64>("checkpointed")?))
+        });
+        match pages {
+            Ok((log, moved)) => u64::try_from(log - moved).unwrap_or_default(),
+            Err(error) => {
                 tracing::warn!(%error, "the write-ahead log could not be checkpointed");
+                0
             }
         }
     }

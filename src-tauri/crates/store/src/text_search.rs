@@ -77,34 +77,48 @@ impl View<'_> {
         let Some(grams) = grams(terms) else { return self.find_short(kind, terms, limit) };
         let mut hits = Vec::new();
         let mut seen = HashSet::new();
-        for row in self.candidates("search_name", kind.docs(), &grams)? {
+        self.each_candidate("search_name", kind.docs(), &grams, |row| {
             hits.extend(self.hit(kind, row, terms)?.filter(|hit| hit.by_name));
             seen.insert(row);
-        }
+            Ok(true)
+        })?;
         rank(&mut hits, terms);
         hits.truncate(limit);
         if hits.len() < limit {
-            for row in self.candidates("search_text", kind.docs(), &grams)? {
+            self.each_candidate("search_text", kind.docs(), &grams, |row| {
                 if seen.insert(row) {
                     hits.extend(self.hit(kind, row, terms)?);
                 }
-                if hits.len() >= limit {
-                    break;
-                }
-            }
+                Ok(hits.len() < limit)
+            })?;
         }
         Ok(hits)
     }
 
-    fn candidates(&self, index: &str, kind: DocKind, grams: &str) -> StoreResult<Vec<i64>> {
+    /// Hands on candidates while more are wanted. One by one: to find the next in an index of
+    /// many documents costs more than to look at it.
+    fn each_candidate(
+        &self,
+        index: &str,
+        kind: DocKind,
+        grams: &str,
+        mut wants_more: impl FnMut(i64) -> StoreResult<bool>,
+    ) -> StoreResult<()> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT rowid FROM {index} WHERE {index} MATCH ?1 AND rowid BETWEEN ?2 AND ?3
              ORDER BY rowid DESC LIMIT {CANDIDATES}"
         ))?;
         let (from, to) = (kind.doc(0), kind.doc((1 << 48) - 1));
-        let rows = statement.query_map(params![grams, from, to], |row| row.get::<_, i64>(0))?;
-        let docs = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        Ok(docs.into_iter().filter_map(|doc| DocKind::of(doc).map(|(_, row)| row)).collect())
+        let mut rows = statement.query(params![grams, from, to])?;
+        while let Some(found) = rows.next()? {
+            let row = DocKind::of(found.get(0)?).map(|(_, row)| row);
+            if let Some(row) = row
+                && !wants_more(row)?
+            {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// One or two characters are in no index: the newest names are looked through.

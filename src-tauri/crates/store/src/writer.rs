@@ -251,7 +251,7 @@ impl Connected {
         let outcome = self.transact(&mut batch, &mut pending);
         match &outcome {
             Ok(()) => {
-                self.context.dirty.mark();
+                self.context.dirty.mark(self.synchronous == "FULL");
                 self.publish(pending);
             }
             Err(error) => {

@@ -1,28 +1,20 @@
 //! Running jobs: the engine as the place where the dispatcher finds them.
 
+use super::admission::{Admissions, admit, environment, lay_out};
 use super::builtin;
-use super::gpu;
 use super::monitor::JobRetention;
-use super::training::TRAIN_TASK;
 use crate::Engine;
-use crate::credential::{Hash, random_secret, sha256};
-use crate::project::{JUPYTER_RUNTIME, JUPYTER_TASK};
 use crate::schedule::ReadJob;
 use branchline_core::event::EventKind;
-use branchline_core::job::JOB_TAG;
-use branchline_core::{
-    Actor, AttemptEnd, Error, Job, Outcome, Result, RunId, RunStatus, Scope, User, new_uuid,
-};
+use branchline_core::{Actor, AttemptEnd, Error, Job, Outcome, Result, RunId, RunStatus, new_uuid};
 use branchline_jobs::{
     Attempted, Claimed, JobLedger, Launch, Options, ScheduleLedger, dispatch, keep_schedules,
     policy,
 };
 use branchline_store::{Class, JobRow, StoreResult, WriteTx};
-use serde_json::json;
-use std::collections::HashMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -44,76 +36,10 @@ pub struct JobsHost {
     pub retention: JobRetention,
 }
 
-/// What a job was asked with, in its folder.
-const ARGUMENTS_FILE: &str = "arguments.json";
-/// Modules for Python, in its folder.
-const MODULES: &str = "python";
-/// They run a project's functions and notebooks.
-const RUNNERS: [(&str, &str); 2] = [
-    ("branchline_task.py", include_str!("../../python/branchline_task.py")),
-    ("branchline_notebook.py", include_str!("../../python/branchline_notebook.py")),
-];
-/// The built-in training, in the folder of those modules; the example's files.
-const TRAINING: [(&str, &str); 3] = [
-    ("diabetes/tasks.py", include_str!("../../../../../examples/diabetes/tasks.py")),
-    ("diabetes/train.py", include_str!("../../../../../examples/diabetes/train.py")),
-    (
-        "diabetes/requirements.txt",
-        include_str!("../../../../../examples/diabetes/requirements.txt"),
-    ),
-];
-/// Arguments that are longer are in their file only.
-const LONGEST_VARIABLE: usize = 32 * 1024;
 /// How often it is looked whether jobs are too old.
 const LOOK_BACK: Duration = Duration::from_secs(3600);
 /// How long ends of jobs are gathered before it is looked whether they are too many.
 const GATHER: Duration = Duration::from_secs(1);
-/// A job's credential outlives no job that anybody waits for.
-const TOKEN_MS: i64 = 30 * 24 * 3600 * 1000;
-/// Variables that a job gets from our own environment. What is not here may be a secret.
-const PASSED_ON: [&str; 40] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "LANG",
-    "LANGUAGE",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "TEMP",
-    "TMP",
-    "VIRTUAL_ENV",
-    "CONDA_PREFIX",
-    "CONDA_DEFAULT_ENV",
-    "PYENV_ROOT",
-    "UV_CACHE_DIR",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_RUNTIME_DIR",
-    "CUDA_VISIBLE_DEVICES",
-    "CUDA_HOME",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "HF_HOME",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "OMP_NUM_THREADS",
-    "SYSTEMROOT",
-    "WINDIR",
-    "COMSPEC",
-    "PATHEXT",
-    "USERPROFILE",
-    "APPDATA",
-    "LOCALAPPDATA",
-    "PROGRAMDATA",
-];
-
 /// The place where what keeps schedules finds them.
 struct FiringSchedules {
     engine: Engine,
@@ -134,8 +60,8 @@ pub(super) struct Ledger {
     host: Arc<JobsHost>,
     /// Somebody looks whether jobs are too many.
     job_ended: Arc<Notify>,
-    /// Credentials of what runs, so that each is forgotten with its job.
-    issued: Arc<Mutex<HashMap<String, Hash>>>,
+    /// What attempts under way are given.
+    admissions: Arc<Admissions>,
 }
 
 impl Engine {
@@ -157,7 +83,7 @@ impl Engine {
             engine: self.clone(),
             owner: self.owner_actor().await?,
             host: Arc::new(host),
-            issued: Arc::default(),
+            admissions: Arc::default(),
             job_ended: Arc::clone(&job_ended),
         };
         let schedules = FiringSchedules { engine: self.clone(), read_job };
@@ -268,146 +194,17 @@ fn finish_attempted(tx: &mut WriteTx<'_>, actor: &Actor, ended: &Attempted) -> S
     }
 }
 
-/// Whether one of our modules runs in the job's Python.
-fn runs_ours(job: &Job) -> bool {
-    let command = &job.work.command;
-    command.get(1).is_some_and(|flag| flag == "-m")
-        && command.get(2).is_some_and(|module| module.starts_with("branchline_"))
-}
-
 impl Ledger {
     /// What follows once the ends of attempts are noted.
     fn have_ended(&self, ended: &[Attempted]) {
         if ended.is_empty() {
             return;
         }
-        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        for hash in ended.iter().filter_map(|one| issued.remove(&one.job.task_id)) {
+        for hash in ended.iter().filter_map(|one| self.admissions.end(&one.job.task_id)) {
             self.engine.inner.credentials.forget_one(&hash);
         }
-        drop(issued);
         self.job_ended.notify_one();
     }
-
-    /// Gives one attempt a credential that can log, and looks up what was there before it.
-    async fn admit(&self, job: &Job) -> Result<Admitted> {
-        let secret = format!("bl_{}", random_secret());
-        let hash = sha256(&secret);
-        let (id, number, user) = (job.task_id.clone(), job.attempt, job.created_by);
-        let name: String = format!("job {id}").chars().take(100).collect();
-        let expires_at = self.engine.now() + TOKEN_MS;
-        let (user, results, gpu_slots) = self
-            .engine
-            .inner
-            .store
-            .write(Class::Tracking, move |tx| {
-                let gone = || Error::not_found("The user who asked for this job is gone.");
-                let user = tx.user(user.ok_or_else(gone)?)?;
-                let job = tx.running_attempt(&id, number)?.ok_or_else(|| {
-                    Error::new(
-                        branchline_core::ErrorCode::ResourceConflict,
-                        "The attempt no longer counts.",
-                    )
-                })?;
-                let token = tx.insert_token(user.id, &name, &hash, Scope::Log, Some(expires_at))?;
-                tx.set_attempt_token(job.row, number, token.id)?;
-                let attempt = tx.attempts(job.row)?.pop().unwrap_or_default();
-                Ok((user, tx.results_before(job.row)?, attempt.gpu_slots))
-            })
-            .await?;
-        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        issued.insert(job.task_id.clone(), hash);
-        Ok(Admitted { user, secret, results, gpu_slots })
-    }
-
-    /// What an attempt's process finds in its folder: what it was asked with, and the
-    /// modules that run functions and notebooks.
-    fn lay_out(&self, job: &Job, folder: &Path) -> std::io::Result<()> {
-        crate::platform::create_private_dir(folder)?;
-        let asked = format!("{{\"args\": {}, \"kwargs\": {}}}", job.work.args, job.work.kwargs);
-        std::fs::write(folder.join(ARGUMENTS_FILE), asked)?;
-        if job.work.name == JUPYTER_TASK {
-            // What one before noted is not this one's.
-            let _ = std::fs::remove_dir_all(folder.join(JUPYTER_RUNTIME));
-            crate::platform::create_private_dir(&folder.join(JUPYTER_RUNTIME))?;
-        }
-        if runs_ours(job) {
-            let training = (job.work.name == TRAIN_TASK).then_some(TRAINING).into_iter().flatten();
-            for (name, text) in RUNNERS.into_iter().chain(training) {
-                let file = folder.join(MODULES).join(name);
-                file.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-                std::fs::write(file, text)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The graphics processors that an attempt sees, if that is ours to say.
-    fn devices(&self, slots: &[u32]) -> Option<String> {
-        if self.engine.inner.gpu_slots == 0 {
-            return None;
-        }
-        Some(slots.iter().map(|slot| gpu::device(*slot)).collect::<Vec<_>>().join(","))
-    }
-
-    fn environment(&self, job: &Job, admitted: &Admitted) -> Env {
-        let Admitted { user, secret, results, gpu_slots } = admitted;
-        let folder = self.engine.job_folder(&job.task_id);
-        let inside = |name: &str| folder.join(name).to_string_lossy().into_owned();
-        let mut env: Vec<(String, String)> = PASSED_ON
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
-            .collect();
-        let context = json!({ JOB_TAG: job.task_id }).to_string();
-        let own = [
-            ("PYTHONUNBUFFERED", "1"),
-            ("MLFLOW_TRACKING_URI", self.host.url.as_str()),
-            ("MLFLOW_TRACKING_TOKEN", secret.as_str()),
-            // MLflow prefers these wherever it finds them, a credentials file included.
-            ("MLFLOW_TRACKING_USERNAME", user.email.as_str()),
-            ("MLFLOW_TRACKING_PASSWORD", secret),
-            // Its client tags every run with what stands here.
-            ("MLFLOW_RUN_CONTEXT", context.as_str()),
-            ("BRANCHLINE_URL", self.host.url.as_str()),
-            ("BRANCHLINE_TOKEN", secret),
-            ("BRANCHLINE_JOB_ID", job.task_id.as_str()),
-        ];
-        env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        env.push(("BRANCHLINE_JOB_ATTEMPT".to_owned(), job.attempt.to_string()));
-        env.push(("BRANCHLINE_ARGUMENTS_FILE".to_owned(), inside(ARGUMENTS_FILE)));
-        // A variable that is too long would keep the process from starting.
-        if job.work.args.len() + job.work.kwargs.len() <= LONGEST_VARIABLE {
-            env.push(("BRANCHLINE_ARGS".to_owned(), job.work.args.clone()));
-            env.push(("BRANCHLINE_KWARGS".to_owned(), job.work.kwargs.clone()));
-        }
-        let results = format!("[{}]", results.join(","));
-        env.push(("BRANCHLINE_PARENT_RESULTS".to_owned(), results));
-        if let Some(devices) = self.devices(gpu_slots) {
-            env.push(("CUDA_VISIBLE_DEVICES".to_owned(), devices));
-        }
-        if job.work.name == JUPYTER_TASK {
-            env.push(("JUPYTER_RUNTIME_DIR".to_owned(), inside(JUPYTER_RUNTIME)));
-        }
-        if runs_ours(job) {
-            env.push(("PYTHONPATH".to_owned(), inside(MODULES)));
-        }
-        env.extend(job.work.env.iter().cloned());
-        env
-    }
-}
-
-type Env = Vec<(String, String)>;
-
-/// What an attempt's process is given.
-struct Admitted {
-    /// Whose job it is.
-    user: User,
-    /// A credential, until the attempt ends.
-    secret: String,
-    /// Of the jobs before it in its graph, JSON.
-    results: Vec<String>,
-    /// The slots of graphics processors that it was given.
-    gpu_slots: Vec<u32>,
 }
 
 impl JobLedger for Ledger {
@@ -430,23 +227,28 @@ impl JobLedger for Ledger {
         let machine = self.engine.inner.power.machine(self.engine.inner.gpu_slots);
         let (class, ends) = (class_of(ended), ended.to_vec());
         let controls = self.engine.inner.jobs.clone();
-        let claims = self
+        let (claims, admitted) = self
             .engine
             .write(&self.owner, class, move |tx, actor| {
                 for one in &ends {
                     finish_attempted(tx, actor, one)?;
                 }
                 let mut claims = tx.claim_jobs(actor, &worker, room, lease, machine)?;
+                let mut admitted = Vec::new();
                 for found in &mut claims.jobs {
                     controls.hold(&found.job.task_id);
                     if is_called(&found.job) {
                         tx.start_claimed(actor, found)?;
+                    } else if let Some(given) = admit(tx, found)? {
+                        admitted.push((found.job.task_id.clone(), given));
                     }
                 }
-                Ok(claims)
+                Ok((claims, admitted))
             })
             .await?;
+        // In this order: what ended may be what was claimed again.
         self.have_ended(ended);
+        admitted.into_iter().for_each(|(id, given)| self.admissions.keep(id, given));
         let now = self.engine.now();
         let next_in =
             claims.next_at.map(|at| Duration::from_millis(u64::try_from(at - now).unwrap_or(0)));
@@ -465,28 +267,24 @@ impl JobLedger for Ledger {
     async fn prepare(&self, job: &Job) -> Result<Launch> {
         let work = self.engine.command_of(&self.owner, &job.work).await?;
         let job = &Job { work, ..job.clone() };
-        let admitted = self.admit(job).await?;
+        let admitted = self.admissions.take(&job.task_id)?;
         let folder = self.engine.job_folder(&job.task_id);
-        let (ledger, its_job, made) = (self.clone(), job.clone(), folder.clone());
-        tokio::task::spawn_blocking(move || ledger.lay_out(&its_job, &made))
-            .await
-            .map_err(|cause| Error::internal("A job's folder was not made.").source(cause))?
-            .map_err(|cause| {
-                Error::internal(format!("A job's folder cannot be made: {cause}.")).source(cause)
-            })?;
+        // Here and now: a few small files are less than the way to another thread.
+        lay_out(job, &folder).map_err(|cause| {
+            Error::internal(format!("A job's folder cannot be made: {cause}.")).source(cause)
+        })?;
+        let env = environment(job, &admitted, &folder, &self.host.url, self.engine.inner.gpu_slots);
         Ok(Launch {
             command: job.work.command.clone(),
             cwd: job.work.cwd.as_ref().map_or_else(|| folder.clone(), PathBuf::from),
-            env: self.environment(job, &admitted),
+            env,
             folder,
         })
     }
 
     async fn started(&self, job: &Job, pid: u32) -> Result<bool> {
         let (id, number) = (job.task_id.clone(), job.attempt);
-        self.engine
-            .track(&self.owner, move |tx, actor| tx.job_started(actor, &id, number, pid))
-            .await
+        self.engine.jot(&self.owner, move |tx, actor| tx.job_started(actor, &id, number, pid)).await
     }
 
     async fn call(&self, job: &Job) -> Outcome {

@@ -1,6 +1,7 @@
 //! Jobs: asked for, looked at, cancelled, tried again. Running them is the other half
 //! (`ledger.rs`), which only the owner of the data folder does.
 
+mod admission;
 mod builtin;
 mod ending;
 mod gpu;

@@ -12,6 +12,18 @@ pub(super) struct Log {
     size: u64,
     most: u64,
     full: bool,
+    buffer: Vec<u8>,
+}
+
+/// What came of one look at a job's output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Took {
+    /// The log is longer.
+    Kept,
+    /// It was past the bound.
+    Dropped,
+    /// The last writer is gone.
+    End,
 }
 
 impl Log {
@@ -19,38 +31,37 @@ impl Log {
     pub(super) fn open(path: &Path, most: u64) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let size = file.metadata()?.len();
-        Ok(Self { file, size, most, full: size >= most })
+        Ok(Self { file, size, most, full: size >= most, buffer: vec![0; BUFFER] })
     }
 
-    /// Copies until the last writer is gone. What is past the bound is read and dropped,
-    /// so that the job never waits for us.
-    pub(super) fn follow(mut self, mut output: impl Read, wrote: impl Fn()) {
-        let mut buffer = vec![0; BUFFER];
+    /// Copies what there is, and waits where there is nothing. What is past the bound is read and
+    /// dropped, so that the job never waits for us.
+    pub(super) fn take_from(&mut self, output: &mut impl Read) -> Took {
         loop {
-            match output.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(n) => {
-                    if !self.full && self.take(&buffer[..n]) {
-                        wrote();
-                    }
-                }
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
+            return match output.read(&mut self.buffer) {
+                Ok(0) => Took::End,
+                Ok(_) if self.full => Took::Dropped,
+                Ok(read) => match self.keep(read) {
+                    true => Took::Kept,
+                    false => Took::Dropped,
+                },
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => Took::End,
+            };
         }
     }
 
-    /// Keeps what there is room for; answers whether anything was kept.
-    fn take(&mut self, bytes: &[u8]) -> bool {
+    /// Keeps of what was read what there is room for; answers whether anything was kept.
+    fn keep(&mut self, read: usize) -> bool {
         let room = usize::try_from(self.most - self.size).unwrap_or(usize::MAX);
-        let kept = &bytes[..bytes.len().min(room)];
+        let kept = &self.buffer[..read.min(room)];
         // A disk that is full ends the log, not the job.
         if self.file.write_all(kept).is_err() {
             self.full = true;
             return false;
         }
         self.size += kept.len() as u64;
-        if kept.len() < bytes.len() {
+        if kept.len() < read {
             self.full = true;
             let note = format!("\n[branchline: the log is cut here, at {} bytes]\n", self.most);
             let _ = self.file.write_all(note.as_bytes());
@@ -63,12 +74,14 @@ impl Log {
 mod tests {
     use super::*;
 
-    fn written(most: u64, output: &[u8]) -> (String, usize) {
+    fn written(most: u64, mut output: &[u8]) -> (String, usize) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let told = std::cell::Cell::new(0);
-        Log::open(&path, most).unwrap().follow(output, || told.set(told.get() + 1));
-        (std::fs::read_to_string(&path).unwrap(), told.get())
+        let mut log = Log::open(&path, most).unwrap();
+        let looks = std::iter::repeat_with(|| log.take_from(&mut output));
+        let told = looks.take_while(|took| *took != Took::End).filter(|took| *took == Took::Kept);
+        let told = told.count();
+        (std::fs::read_to_string(&path).unwrap(), told)
     }
 
     #[test]

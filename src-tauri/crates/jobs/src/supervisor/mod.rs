@@ -3,9 +3,10 @@
 //! started when the job ends, when it is told to, or when its pipe to the owner closes.
 //!
 //! It is a program of its own because the owner may be killed at any instant: whoever is
-//! left must be able to clean up. Threads and no runtime, so that it starts at once; and
-//! threads only while a job runs, so that the next one can be forked off (decision 63).
+//! left must be able to clean up. No runtime, so that it starts at once; and on Linux one thread,
+//! so that a job can be forked off it (decision 63).
 
+mod events;
 mod log;
 mod platform;
 mod progress;
@@ -13,13 +14,14 @@ mod watch;
 
 use crate::message::{Ended, Order, Orders, Report};
 use crate::process::PROGRESS_FILE;
+use events::{Event, Events};
 use log::Log;
-use platform::Tree;
+use platform::{Status, Tree};
 use progress::Progress;
 use std::fs::File;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use watch::Watch;
 
 /// The hidden command that supervises.
@@ -46,38 +48,36 @@ fn tell(report: &Report) {
 /// One job after the other, until the owner closes the pipe: while jobs are many and short,
 /// starting this program for each would cost as much as they do.
 fn supervise() {
-    let mut next = listen(None);
-    while let Some(orders) = next {
-        next = match Running::start(&orders) {
-            Ok(Some(running)) => running.follow(&orders),
-            Ok(None) => None,
-            Err(cause) => {
-                tell(&Report::NotStarted { message: format!("{cause}.") });
-                listen(None)
-            }
-        };
+    let Ok(mut events) = Events::new() else { return };
+    while let Some(orders) = events.orders() {
+        match Running::start(&orders) {
+            Ok(Some(running)) => running.follow(&orders, &mut events),
+            Ok(None) => return,
+            Err(cause) => tell(&Report::NotStarted { message: format!("{cause}.") }),
+        }
     }
 }
+
+/// How long it is listened for the last words of a job that has ended.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A job that was started.
 struct Running {
     pid: u32,
-    tree: Arc<Mutex<Tree>>,
+    tree: Tree,
     output: io::PipeReader,
     log: Log,
     cpu_before: Option<i64>,
     /// Held until everything of the job has ended.
-    lock: File,
+    folder: File,
 }
 
 impl Running {
-    /// Starts a job while this process has no other thread, as [`platform::launch`] asks; nothing
-    /// when the owner is gone.
+    /// Starts a job; nothing when the owner is gone.
     fn start(orders: &Orders) -> io::Result<Option<Self>> {
         std::fs::create_dir_all(&orders.folder)?;
         // The supervisor of an attempt before this one may still be cleaning up.
-        let lock = File::create(orders.folder.join("lock"))?;
-        lock.lock()?;
+        let folder = platform::hold(&orders.folder)?;
         if platform::owner_is_gone() {
             return Ok(None);
         }
@@ -87,42 +87,56 @@ impl Running {
         let cpu_before = platform::cpu_ms();
         let pid = launch(orders, input)?;
         tree.add(pid);
-        let tree = Arc::new(Mutex::new(tree));
-        Ok(Some(Self { pid, tree, output, log, cpu_before, lock }))
+        Ok(Some(Self { pid, tree, output, log, cpu_before, folder }))
     }
 
-    /// Follows it to its end and tells of that; answers the next.
-    fn follow(self, orders: &Orders) -> Option<Box<Orders>> {
-        let Self { pid, tree, output, log, cpu_before, lock } = self;
-        let watch = Arc::new(Watch::new(orders));
-        let heard = Arc::clone(&watch);
-        let listener = std::thread::spawn(move || listen(Some(&heard)));
+    /// Follows it to its end and tells of that.
+    fn follow(self, orders: &Orders, events: &mut Events) {
+        let Self { pid, mut tree, output, log, cpu_before, folder } = self;
         tell(&Report::Started { pid });
-        let reader = std::thread::spawn(move || log.follow(output, || tell(&Report::Wrote)));
-        let progress = Progress::new(orders.folder.join(PROGRESS_FILE));
-        let watching = watch.start(Arc::clone(&tree), progress);
-        let status = platform::wait(&tree, pid);
-        watch.ended();
-        platform::end_rest(&tree);
-        let _ = reader.join();
-        let _ = watching.join();
-        drop(lock);
-        tell(&match status {
-            Ok(status) => Report::Ended(Ended {
-                cause: watch.cause(),
-                exit_code: status.exit_code,
-                signal: status.signal,
-                cpu_ms: platform::cpu_ms().zip(cpu_before).map(|(after, before)| after - before),
-                peak_bytes: watch.peak_bytes(),
-            }),
-            Err(cause) => Report::NotStarted { message: format!("{cause}.") },
-        });
-        listener.join().ok().flatten()
+        let mut watch = Watch::new(orders);
+        let mut progress = Progress::new(orders.folder.join(PROGRESS_FILE));
+        events.follow(pid, output, log);
+        let mut silent = false;
+        let status = loop {
+            match events.next(watch.due()) {
+                Event::Order(Order::Stop) => watch.stop(),
+                Event::Abandoned => tree.kill(),
+                Event::Wrote => tell(&Report::Wrote),
+                Event::Silent => silent = true,
+                Event::Ended(status) => break status,
+                // The next is ordered once this one has ended.
+                Event::Order(Order::Run(_)) | Event::Time => {}
+            }
+            watch.act(&mut tree, &mut progress);
+        };
+        platform::end_rest(&mut tree);
+        // Whoever holds the output open now is none of the job's.
+        let until = Instant::now() + LAST_WORDS;
+        while !silent {
+            match events.next(until) {
+                Event::Wrote => tell(&Report::Wrote),
+                Event::Silent | Event::Time => silent = true,
+                _ => {}
+            }
+        }
+        progress.look();
+        drop(folder);
+        tell(&ended(status, &watch, cpu_before));
     }
 }
 
-fn lock_tree(tree: &Mutex<Tree>) -> std::sync::MutexGuard<'_, Tree> {
-    tree.lock().unwrap_or_else(PoisonError::into_inner)
+fn ended(status: io::Result<Status>, watch: &Watch, cpu_before: Option<i64>) -> Report {
+    match status {
+        Ok(status) => Report::Ended(Ended {
+            cause: watch.cause(),
+            exit_code: status.exit_code,
+            signal: status.signal,
+            cpu_ms: platform::cpu_ms().zip(cpu_before).map(|(after, before)| after - before),
+            peak_bytes: watch.peak_bytes(),
+        }),
+        Err(cause) => Report::NotStarted { message: format!("{cause}.") },
+    }
 }
 
 fn launch(orders: &Orders, output: io::PipeWriter) -> io::Result<u32> {
@@ -143,19 +157,4 @@ fn launch(orders: &Orders, output: io::PipeWriter) -> io::Result<u32> {
         .stdout(output.try_clone()?)
         .stderr(output);
     platform::launch(command)
-}
-
-/// Hears orders about the job that runs, and that the owner is gone, whatever else is waited for;
-/// answers the next job, which is ordered only after the one before has ended.
-fn listen(watch: Option<&Watch>) -> Option<Box<Orders>> {
-    for line in io::stdin().lock().lines() {
-        match line.as_deref().map(serde_json::from_str) {
-            Ok(Ok(Order::Run(orders))) => return Some(orders),
-            Ok(Ok(Order::Stop)) => watch.iter().for_each(|watch| watch.stop()),
-            Ok(Err(_)) => {}
-            Err(_) => break,
-        }
-    }
-    watch.iter().for_each(|watch| watch.abandoned());
-    None
 }

@@ -14,11 +14,15 @@ mod system;
 #[path = "platform/windows.rs"]
 mod system;
 
+#[cfg(target_os = "linux")]
+pub(super) use group::bury;
+#[cfg(all(unix, any(test, not(target_os = "linux"))))]
+pub(super) use group::wait;
 #[cfg(unix)]
-pub(super) use group::{owner_is_gone, wait};
+pub(super) use group::{hold, owner_is_gone};
 pub(super) use system::{Tree, cpu_ms, end_rest, launch};
 #[cfg(windows)]
-pub(super) use system::{owner_is_gone, wait};
+pub(super) use system::{hold, owner_is_gone, wait};
 
 /// How hard a job is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,14 @@
 //! What every Unix does alike: a process group, and waiting for one process of it.
 
-use super::{Status, Tree};
+use super::Status;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, WaitOptions, wait as wait_any};
+use rustix::io::Errno;
+use rustix::process::{Pid, WaitOptions, WaitStatus, wait as wait_any};
+use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Command, ExitStatus};
-use std::sync::Mutex;
 
 /// The job is a group of its own, so that it can be asked to end as a whole.
 pub(super) fn set_apart(command: &mut Command) {
@@ -26,17 +28,41 @@ pub(in super::super) fn owner_is_gone() -> bool {
     polled.is_ok() && fds[0].revents().contains(PollFlags::HUP)
 }
 
+/// Holds a job's folder, so that no other supervisor has it; waits for one that does.
+pub(in super::super) fn hold(folder: &Path) -> io::Result<File> {
+    let folder = File::open(folder)?;
+    folder.lock()?;
+    Ok(folder)
+}
+
+fn status_of(status: WaitStatus) -> Status {
+    let status = ExitStatus::from_raw(status.as_raw());
+    Status { exit_code: status.code(), signal: status.signal() }
+}
+
+/// Buries what has ended; answers how the job's own process did, if that is among it.
+#[cfg(target_os = "linux")]
+pub(in super::super) fn bury(pid: u32) -> io::Result<Option<Status>> {
+    let mut found = None;
+    loop {
+        match wait_any(WaitOptions::NOHANG) {
+            Ok(Some((ended, status))) if of(pid) == Some(ended) => found = Some(status_of(status)),
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return Ok(found),
+            // Nobody is left.
+            Err(Errno::CHILD) if found.is_some() => return Ok(found),
+            Err(cause) => return Err(cause.into()),
+        }
+    }
+}
+
 /// Waits for the job's own process, and buries whatever else ends meanwhile.
-pub(in super::super) fn wait(_tree: &Mutex<Tree>, pid: u32) -> io::Result<Status> {
+#[cfg(any(test, not(target_os = "linux")))]
+pub(in super::super) fn wait(pid: u32) -> io::Result<Status> {
     loop {
         match wait_any(WaitOptions::empty()) {
-            Ok(Some((ended, status))) => {
-                if u32::try_from(ended.as_raw_nonzero().get()) == Ok(pid) {
-                    let status = ExitStatus::from_raw(status.as_raw());
-                    return Ok(Status { exit_code: status.code(), signal: status.signal() });
-                }
-            }
-            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Ok(Some((ended, status))) if of(pid) == Some(ended) => return Ok(status_of(status)),
+            Ok(_) | Err(Errno::INTR) => {}
             Err(cause) => return Err(cause.into()),
         }
     }

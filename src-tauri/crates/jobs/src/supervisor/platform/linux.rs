@@ -1,7 +1,6 @@
 //! Linux: a process group, a subreaper that inherits whatever leaves the group, and a
 //! signal to the job when its supervisor dies.
 
-use super::super::lock_tree;
 use super::{Ask, group};
 use fork::Fork;
 use rustix::io::Errno;
@@ -10,10 +9,10 @@ use rustix::process::{
     set_child_subreaper, set_parent_process_death_signal, setpgid, wait as wait_any,
 };
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::Mutex;
 
 /// How a shell says that there is no such program.
 const NOT_RUN: i32 = 127;
@@ -77,11 +76,15 @@ impl Tree {
 /// Numbers of fields in `/proc/<pid>/stat`, as proc(5) counts them.
 const STATE: usize = 3;
 const CUTIME: usize = 16;
+/// More than it holds.
+const STAT_BYTES: usize = 1024;
 
 /// What `/proc/<pid>/stat` tells from [`STATE`] on. The name before it may hold anything, so
 /// what counts is behind the last parenthesis.
 fn stat(pid: &str) -> Option<String> {
-    let mut text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // In one piece: the system makes it anew for each read.
+    let mut text = String::with_capacity(STAT_BYTES);
+    File::open(format!("/proc/{pid}/stat")).ok()?.read_to_string(&mut text).ok()?;
     Some(text.split_off(text.rfind(')')? + 1))
 }
 
@@ -152,9 +155,9 @@ fn bind(supervisor: Pid) -> io::Result<()> {
 
 /// Ends and buries what the job left behind. All of it is our child by now, or below one: where
 /// there is no child, nothing has to be looked for among all processes of the machine.
-pub(in super::super) fn end_rest(tree: &Mutex<Tree>) {
+pub(in super::super) fn end_rest(tree: &mut Tree) {
     if has_children() {
-        lock_tree(tree).kill();
+        tree.kill();
         while matches!(wait_any(WaitOptions::empty()), Ok(_) | Err(Errno::INTR)) {}
     }
 }

@@ -1,12 +1,10 @@
 //! macOS and other Unixes (not built here): a process group. What leaves the group on
 //! purpose is not followed.
 
-use super::super::lock_tree;
 use super::{Ask, group};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::process::Command;
-use std::sync::Mutex;
 
 /// The job's process and those of its group.
 pub(in super::super) struct Tree {
@@ -48,8 +46,8 @@ pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
     command.spawn().map(|child| child.id())
 }
 
-pub(in super::super) fn end_rest(tree: &Mutex<Tree>) {
-    lock_tree(tree).kill();
+pub(in super::super) fn end_rest(tree: &mut Tree) {
+    tree.kill();
 }
 
 pub(in super::super) fn cpu_ms() -> Option<i64> {

@@ -2,11 +2,11 @@
 //! follows parents. There is no way to ask a console program of another group politely,
 //! so every way of asking ends it.
 
-use super::super::lock_tree;
 use super::{Ask, Status};
+use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 
 /// The job's process and all that it started.
 pub(in super::super) struct Tree {
@@ -48,13 +48,21 @@ pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
     command.spawn().map(|child| child.id())
 }
 
+/// Holds a job's folder, so that no other supervisor has it; waits for one that does.
+pub(in super::super) fn hold(folder: &Path) -> io::Result<File> {
+    // A folder cannot be locked, and nobody could read a log that is.
+    let lock = File::create(folder.join("lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
 /// There is no asking without taking orders out of the pipe; whoever listens hears it.
 pub(in super::super) fn owner_is_gone() -> bool {
     false
 }
 
 /// Asks the system until the process is gone.
-pub(in super::super) fn wait(_tree: &Mutex<Tree>, pid: u32) -> io::Result<Status> {
+pub(in super::super) fn wait(pid: u32) -> io::Result<Status> {
     let script = format!("$p = Get-Process -Id {pid}; $p.WaitForExit(); exit $p.ExitCode");
     let status = Command::new("powershell")
         .args(["-NoProfile", "-Command", &script])
@@ -64,8 +72,8 @@ pub(in super::super) fn wait(_tree: &Mutex<Tree>, pid: u32) -> io::Result<Status
     Ok(Status { exit_code: status.code(), signal: None })
 }
 
-pub(in super::super) fn end_rest(tree: &Mutex<Tree>) {
-    lock_tree(tree).kill();
+pub(in super::super) fn end_rest(tree: &mut Tree) {
+    tree.kill();
 }
 
 pub(in super::super) fn cpu_ms() -> Option<i64> {

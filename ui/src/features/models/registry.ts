@@ -9,6 +9,10 @@ const EXPRESSION = new RegExp(`(?:^|[\\s(])${FIELD}${COMPARES}`, 'i')
 
 /** The two that share MLflow's registry, and the page of each. */
 export type Registered = 'models' | 'prompts'
+export const WORDS = {
+  models: { one: 'model', title: 'Models' },
+  prompts: { one: 'prompt', title: 'Prompts' },
+} as const
 
 const PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
 

@@ -117,7 +117,7 @@ impl Engine {
     /// # Errors
     /// There is none.
     pub async fn experiment(&self, actor: &Actor, id: ExperimentId) -> Result<Experiment> {
-        self.read(actor, move |view| view.experiment(id)).await
+        self.glance(actor, move |view| view.experiment(id)).await
     }
 
     /// An experiment by name, deleted ones included.
@@ -126,7 +126,7 @@ impl Engine {
     /// There is none.
     pub async fn experiment_by_name(&self, actor: &Actor, name: &str) -> Result<Experiment> {
         let name = name.to_owned();
-        self.read(actor, move |view| view.experiment_by_name(&name)).await
+        self.glance(actor, move |view| view.experiment_by_name(&name)).await
     }
 
     /// One page of experiments.

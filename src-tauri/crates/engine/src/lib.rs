@@ -44,6 +44,7 @@ mod throttle;
 pub mod tls;
 mod trace;
 mod trace_search;
+mod trace_start;
 mod trash;
 mod users;
 mod vault;
@@ -89,8 +90,9 @@ pub use schedule::{Preview, ReadJob, ScheduleUpdate};
 pub use scorer::NewOnlineScoring;
 pub use sign_in::{Credential, INACTIVE_USER, SIGNED_MS, UNKNOWN_USER};
 pub use span::SpanBatch;
-pub use trace::{NewTrace, TraceEnd, TraceSelection};
+pub use trace::TraceSelection;
 pub use trace_search::{TraceMetricSearch, TraceSearch};
+pub use trace_start::{NewTrace, TraceEnd};
 pub use trash::{Emptied, InTrash, TrashChoice, TrashPage};
 pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
 pub use webhook::{NewWebhook, WebhookUpdate};
@@ -291,6 +293,19 @@ impl Engine {
         permit::require(actor, Scope::Read)?;
         if actor.is_superuser {
             return self.inner.store.read(work).await;
+        }
+        self.inner.store.read_as(actor.user_id, work).await
+    }
+
+    /// A read of a few rows, which may run on the caller's thread.
+    async fn glance<T, F>(&self, actor: &Actor, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        permit::require(actor, Scope::Read)?;
+        if actor.is_superuser {
+            return self.inner.store.glance(work).await;
         }
         self.inner.store.read_as(actor.user_id, work).await
     }

@@ -130,7 +130,7 @@ impl Engine {
     /// There is none, or it was deleted.
     pub async fn logged_model(&self, actor: &Actor, id: &ModelId) -> Result<LoggedModel> {
         let id = id.clone();
-        self.read(actor, move |view| view.logged_model(&id)).await
+        self.glance(actor, move |view| view.logged_model(&id)).await
     }
 
     /// A logged model, active or deleted.

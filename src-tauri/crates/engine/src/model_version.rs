@@ -112,7 +112,7 @@ impl Engine {
         version: i64,
     ) -> Result<ModelVersion> {
         let name = name.to_owned();
-        self.read(actor, move |view| view.model_version(&name, version)).await
+        self.glance(actor, move |view| view.model_version(&name, version)).await
     }
 
     /// Changes a version's description.

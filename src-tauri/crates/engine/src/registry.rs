@@ -247,6 +247,6 @@ impl Engine {
     ) -> Result<ModelVersion> {
         name::check_alias_name(alias)?;
         let (name, alias) = (name.to_owned(), alias.to_owned());
-        self.read(actor, move |view| view.version_by_alias(&name, &alias)).await
+        self.glance(actor, move |view| view.version_by_alias(&name, &alias)).await
     }
 }

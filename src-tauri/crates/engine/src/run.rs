@@ -131,6 +131,9 @@ fn name_and_tags(name: Option<String>, tags: Vec<Tag>) -> Result<(String, Vec<Ta
     Ok((name, kept))
 }
 
+/// Runs that are looked up at once.
+const FEW: usize = 8;
+
 impl Engine {
     /// Makes a run, running.
     ///
@@ -171,7 +174,10 @@ impl Engine {
     /// # Errors
     /// The database's.
     pub async fn run_infos(&self, actor: &Actor, ids: Vec<RunId>) -> Result<Vec<RunInfo>> {
-        self.read(actor, move |view| view.run_infos(&ids)).await
+        match ids.len() {
+            0..=FEW => self.glance(actor, move |view| view.run_infos(&ids)).await,
+            _ => self.read(actor, move |view| view.run_infos(&ids)).await,
+        }
     }
 
     /// Active runs whose id begins with `prefix`.

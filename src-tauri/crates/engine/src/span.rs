@@ -3,7 +3,7 @@
 use crate::Engine;
 use crate::experiment::active as active_experiment;
 use crate::run::cut;
-use crate::trace::{artifact_location, check_trace_id};
+use crate::trace_start::{artifact_location, check_trace_id};
 use branchline_core::trace::{metadata, sum_up, tag};
 use branchline_core::{
     Actor, ExperimentId, Result, RunId, Span, SpanStatus, Tag, TraceId, TraceState, limits, name,

@@ -175,12 +175,13 @@ impl WriteTx<'_> {
                 data,
                 self.now()
             ])?;
+        self.note_owed();
         Ok(true)
     }
 
     /// Owes that something is told by a channel of its rule.
     pub(crate) fn owe_notification(
-        &self,
+        &mut self,
         notification: i64,
         channel: Channel,
         occasion: Occasion,
@@ -201,6 +202,7 @@ impl WriteTx<'_> {
                 data,
                 self.now()
             ])?;
+        self.note_owed();
         Ok(())
     }
 

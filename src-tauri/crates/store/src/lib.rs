@@ -298,7 +298,23 @@ impl Store {
             .map_err(|e| Error::internal("A read did not finish.").source(e))?
     }
 
-    /// The same as a user sees the database: what they have no permission to read is not in
+    /// A read of a few rows: on the caller's own thread where a connection is at hand, because
+    /// the way to another and back would cost more.
+    ///
+    /// # Errors
+    /// What `work` answers.
+    pub async fn glance<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&View<'_>) -> StoreResult<T> + Send + 'static,
+    {
+        match self.inner.readers.is_at_hand() {
+            true => self.inner.readers.with(work),
+            false => self.read(work).await,
+        }
+    }
+
+    /// [`Self::read`] as a user sees the database: what they have no permission to read is not in
     /// it, whatever `work` asks.
     ///
     /// # Errors

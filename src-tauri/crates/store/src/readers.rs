@@ -82,6 +82,12 @@ impl Readers {
         Ok(result?)
     }
 
+    /// Whether a connection waits for its next caller.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.as_ref().is_some_and(|idle| !idle.is_empty())
+    }
+
     fn take(&self) -> Option<Connection> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.pop()
     }

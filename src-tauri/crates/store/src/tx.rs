@@ -87,6 +87,7 @@ pub(crate) struct Pending {
     events: Vec<Event>,
     metrics: Vec<((i64, i64), Logged)>,
     last_seq: Option<i64>,
+    owes: bool,
 }
 
 impl Pending {
@@ -101,6 +102,11 @@ impl Pending {
 
     pub(crate) fn last_seq(&self) -> Option<i64> {
         self.last_seq
+    }
+
+    /// Whether something is owed to somebody; what was taken back may have been it.
+    pub(crate) fn owes(&self) -> bool {
+        self.owes
     }
 
     pub(crate) fn finish(self) -> (Vec<Event>, HashMap<(i64, i64), PendingMetric>) {
@@ -151,6 +157,11 @@ impl<'c> WriteTx<'c> {
         if self.pending.events.last() != Some(&event) {
             self.pending.events.push(event);
         }
+    }
+
+    /// Something is owed to somebody once this has committed.
+    pub(crate) fn note_owed(&mut self) {
+        self.pending.owes = true;
     }
 
     /// Refuses what the actor may not do. Every change passes here on its way into the

@@ -10,7 +10,7 @@ use crate::rule_watch::Rules;
 use crate::syncer::Dirty;
 use crate::tx::{Coalesce, Pending, WriteTx};
 use crate::{Class, Durability};
-use branchline_core::event::{Event, EventKind};
+use branchline_core::event::Event;
 use branchline_core::{Clock, Error, ErrorCode, Result, failpoint};
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -326,12 +326,12 @@ impl Connected {
         if let Some(seq) = pending.last_seq() {
             self.context.last_seq.store(seq, Ordering::Release);
         }
+        if pending.owes() {
+            self.context.owed.notify_one();
+        }
         let (events, metrics) = pending.finish();
         self.coalesce.apply(metrics);
         for event in events {
-            if matches!(event.kind, EventKind::RegisteredModel(_) | EventKind::Notification(_)) {
-                self.context.owed.notify_one();
-            }
             // Nobody listening is fine.
             let _ = self.context.events.send(event);
         }

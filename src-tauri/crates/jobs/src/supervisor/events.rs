@@ -33,8 +33,8 @@ pub(super) enum Event {
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
-    #![cfg(target_os = "linux")]
     use super::super::log::Log;
     use super::*;
     use crate::message::Orders;
@@ -52,7 +52,7 @@ mod tests {
         let (output, input) = io::pipe().unwrap();
         let mut command = Command::new("sh");
         let child = command.args(["-c", "echo one; exec >&-; exit 3"]).stdout(input).spawn();
-        (child.unwrap().id(), output, Log::open(&folder.join("log"), 100).unwrap())
+        (child.unwrap().id(), output, Log::new(folder.join("log"), 100))
     }
 
     macro_rules! hears_everything {

@@ -3,16 +3,17 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::PathBuf;
 
-const BUFFER: usize = 64 * 1024;
+/// Bytes that are read at once.
+pub(super) const BUFFER: usize = 64 * 1024;
 
 pub(super) struct Log {
-    file: File,
-    size: u64,
+    path: PathBuf,
     most: u64,
+    /// From the first byte on, and its size: a job that says nothing has no log.
+    file: Option<(File, u64)>,
     full: bool,
-    buffer: Vec<u8>,
 }
 
 /// What came of one look at a job's output.
@@ -27,23 +28,26 @@ pub(super) enum Took {
 }
 
 impl Log {
-    /// Goes on where an attempt before left off.
-    pub(super) fn open(path: &Path, most: u64) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let size = file.metadata()?.len();
-        Ok(Self { file, size, most, full: size >= most, buffer: vec![0; BUFFER] })
+    /// A log of at most so many bytes, which goes on where an attempt before left off.
+    pub(super) fn new(path: PathBuf, most: u64) -> Self {
+        Self { path, most, file: None, full: false }
     }
 
     /// Copies what there is, and waits where there is nothing. What is past the bound is read and
     /// dropped, so that the job never waits for us.
-    pub(super) fn take_from(&mut self, output: &mut impl Read) -> Took {
+    pub(super) fn take_from(&mut self, output: &mut impl Read, buffer: &mut [u8]) -> Took {
         loop {
-            return match output.read(&mut self.buffer) {
+            return match output.read(buffer) {
                 Ok(0) => Took::End,
                 Ok(_) if self.full => Took::Dropped,
-                Ok(read) => match self.keep(read) {
-                    true => Took::Kept,
-                    false => Took::Dropped,
+                Ok(read) => match self.keep(&buffer[..read]) {
+                    Ok(true) => Took::Kept,
+                    Ok(false) => Took::Dropped,
+                    // A disk that is full ends the log, not the job.
+                    Err(_) => {
+                        self.full = true;
+                        Took::Dropped
+                    }
                 },
                 Err(cause) if cause.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => Took::End,
@@ -51,22 +55,30 @@ impl Log {
         }
     }
 
-    /// Keeps of what was read what there is room for; answers whether anything was kept.
-    fn keep(&mut self, read: usize) -> bool {
-        let room = usize::try_from(self.most - self.size).unwrap_or(usize::MAX);
-        let kept = &self.buffer[..read.min(room)];
-        // A disk that is full ends the log, not the job.
-        if self.file.write_all(kept).is_err() {
+    /// Keeps what there is room for; answers whether anything was kept.
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<bool> {
+        let (file, size) = match &mut self.file {
+            Some(open) => open,
+            none => {
+                let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+                let size = file.metadata()?.len();
+                none.insert((file, size))
+            }
+        };
+        if *size >= self.most {
             self.full = true;
-            return false;
+            return Ok(false);
         }
-        self.size += kept.len() as u64;
-        if kept.len() < read {
+        let room = usize::try_from(self.most - *size).unwrap_or(usize::MAX);
+        let kept = &bytes[..bytes.len().min(room)];
+        file.write_all(kept)?;
+        *size += kept.len() as u64;
+        if kept.len() < bytes.len() {
             self.full = true;
             let note = format!("\n[branchline: the log is cut here, at {} bytes]\n", self.most);
-            let _ = self.file.write_all(note.as_bytes());
+            let _ = file.write_all(note.as_bytes());
         }
-        true
+        Ok(true)
     }
 }
 
@@ -77,8 +89,8 @@ mod tests {
     fn written(most: u64, mut output: &[u8]) -> (String, usize) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let mut log = Log::open(&path, most).unwrap();
-        let looks = std::iter::repeat_with(|| log.take_from(&mut output));
+        let (mut log, mut buffer) = (Log::new(path.clone(), most), vec![0; BUFFER]);
+        let looks = std::iter::repeat_with(|| log.take_from(&mut output, &mut buffer));
         let told = looks.take_while(|took| *took != Took::End).filter(|took| *took == Took::Kept);
         let told = told.count();
         (std::fs::read_to_string(&path).unwrap(), told)

@@ -83,7 +83,7 @@ impl Running {
         }
         let mut tree = Tree::new()?;
         let (output, input) = io::pipe()?;
-        let log = Log::open(&orders.folder.join("log"), orders.log_bytes)?;
+        let log = Log::new(orders.folder.join("log"), orders.log_bytes);
         let cpu_before = platform::cpu_ms();
         let pid = launch(orders, input)?;
         tree.add(pid);

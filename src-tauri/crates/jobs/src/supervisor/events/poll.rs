@@ -1,7 +1,7 @@
 //! Linux: one wait for all of them, so that the process has one thread, from which the next job
 //! can be forked (decision 63).
 
-use super::super::log::{Log, Took};
+use super::super::log::{BUFFER, Log, Took};
 use super::super::platform::{Status, bury};
 use super::Event;
 use crate::message::{Order, Orders};
@@ -18,6 +18,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(in super::super) struct Events {
     owner: Owner,
     job: Option<Followed>,
+    buffer: Vec<u8>,
 }
 
 /// A job whose process runs.
@@ -37,7 +38,11 @@ impl Events {
     }
 
     pub(super) fn from_owner(orders: File) -> Self {
-        Self { owner: Owner { orders, heard: Vec::new(), gone: false }, job: None }
+        Self {
+            owner: Owner { orders, heard: Vec::new(), gone: false },
+            job: None,
+            buffer: vec![0; BUFFER],
+        }
     }
 
     /// Waits for a job to run; nothing when the owner is gone. What follows the job before has
@@ -81,7 +86,7 @@ impl Events {
                     return Event::Ended(end);
                 }
                 if ready.output
-                    && let Some(event) = job.read()
+                    && let Some(event) = job.read(&mut self.buffer)
                 {
                     return event;
                 }
@@ -129,8 +134,8 @@ impl Followed {
         Some(end)
     }
 
-    fn read(&mut self) -> Option<Event> {
-        match self.log.take_from(self.output.as_mut()?) {
+    fn read(&mut self, buffer: &mut [u8]) -> Option<Event> {
+        match self.log.take_from(self.output.as_mut()?, buffer) {
             Took::Kept => Some(Event::Wrote),
             Took::Dropped => None,
             Took::End => {

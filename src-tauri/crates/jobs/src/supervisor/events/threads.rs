@@ -1,6 +1,6 @@
 //! Where there is no one wait for all of them: a thread for each. Linux only tests it.
 
-use super::super::log::{Log, Took};
+use super::super::log::{BUFFER, Log, Took};
 use super::super::platform::wait;
 use super::Event;
 use crate::message::{Order, Orders};
@@ -60,8 +60,9 @@ impl Events {
         self.job += 1;
         let (job, reader, waiter) = (self.job, self.tell.clone(), self.tell.clone());
         std::thread::spawn(move || {
+            let mut buffer = vec![0; BUFFER];
             loop {
-                let event = match log.take_from(&mut output) {
+                let event = match log.take_from(&mut output, &mut buffer) {
                     Took::Kept => Event::Wrote,
                     Took::Dropped => continue,
                     Took::End => Event::Silent,

@@ -216,6 +216,20 @@ test('a project follows its files and what others do to it, without a reload', a
   assert.equal(await page.evaluate(() => window.sameDocument), true)
 })
 
+test('an empty project teaches what to put into it, and shows it as it comes', async () => {
+  const empty = await mkdtemp(join(folder, 'empty-'))
+  const { id: project } = await call('POST', '/projects', { path: empty })
+  await open(`/projects/${project}`)
+  const teach = page.locator(id('project-teach'))
+  await until(() => teach.innerText().then((t) => /tasks\.py[^]*MLproject[^]*\.ipynb/.test(t)), true, 'three ways')
+  assert.deepEqual(await brokenRules(page), [])
+  await writeFile(join(empty, 'tasks.py'), 'def first(a: int) -> int: return a\n')
+  await page.waitForSelector(`${id('offer')}[data-offer="task:tasks.first"]`)
+  assert.equal(await teach.count(), 0)
+  await call('DELETE', `/projects/${project}`)
+  await until(() => page.locator(`${id('project-select')} option`).count(), 1, 'it went')
+})
+
 test('a sweep by keyboard: from its form to a job of its table', async () => {
   await open('/projects')
   await page.waitForSelector(id('task-form'))
@@ -294,6 +308,42 @@ test('f3 a failed job shows its message, its traceback and what it was asked wit
   const text = () => page.innerText(id('job-detail'))
   await until(() => text().then((t) => t.includes('no way') && t.includes('Traceback') && t.includes('word="way"')), true, 'all of it')
   assert.ok(await page.isVisible(id('job-retry')), 'it can be run again')
+})
+
+test('a job that is gone can be closed, by its button and by Escape', async () => {
+  for (const close of [() => page.click(id('detail-close')), () => page.keyboard.press('Escape')]) {
+    await open('/jobs?job=long-gone')
+    await page.waitForSelector(id('detail-error'))
+    assert.match(await page.innerText(id('detail-error')), /long-gone[^]*This job is gone/)
+    await close()
+    await page.waitForSelector(id('detail-error'), { state: 'detached' })
+    await until(() => page.evaluate(() => location.hash), '#/jobs', 'the address tells')
+  }
+  complaints.splice(0) // What is not there is told on the console.
+})
+
+test("tokens of running jobs stand apart from one's own, and are revoked as they are", async () => {
+  const made = await call('POST', '/tokens', { name: 'laptop', scope: 'log' })
+  const job = await call('POST', '/jobs', { command: ['sleep', '60'] })
+  const held = async () => (await call('GET', '/tokens')).tokens.some(({ name }) => name === `job ${job.task_id}`)
+  await until(held, true, 'its process has one')
+  await open('/settings/tokens')
+  const own = page.getByRole('table', { name: 'Tokens', exact: true }).locator(id('token-row'))
+  await own.filter({ hasText: 'laptop' }).waitFor()
+  assert.equal(await own.filter({ hasText: /^job/ }).count(), 0)
+  const group = page.locator(id('tokens-of-jobs'))
+  assert.equal(await group.locator(id('token-row')).first().isVisible(), false, 'folded')
+  await group.locator('summary').focus()
+  await page.keyboard.press('Enter')
+  const row = group.locator(id('token-row')).filter({ hasText: job.task_id })
+  assert.equal(await row.locator('a').getAttribute('href'), `#/jobs?job=${job.task_id}`)
+  assert.deepEqual(await brokenRules(page), [])
+  await row.locator(id('token-revoke')).click()
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Revoke' }).click()
+  await until(held, false, 'revoked')
+  await until(() => row.count(), 0, 'and gone from the list')
+  await call('DELETE', `/tokens/${made.token.id}`)
+  await call('POST', `/jobs/${job.task_id}/cancel`)
 })
 
 test('a job that holds a slot shows its GPU beside processors and memory', async () => {

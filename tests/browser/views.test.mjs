@@ -152,14 +152,3 @@ test('a filter that nothing matches is cleared where one reads so, and cut words
   await page.getByRole('dialog', { name: 'New experiment' }).waitFor()
   await page.keyboard.press('Escape')
 })
-
-test('a prompt shows what it says, and how it is loaded', async () => {
-  const is_prompt = { key: 'mlflow.prompt.is_prompt', value: 'true' }
-  await server.api.post('registered-models/create', { name: 'answer', tags: [is_prompt] })
-  const tags = [is_prompt, { key: 'mlflow.prompt.text', value: 'Answer {{question}} briefly.' }]
-  await server.api.post('model-versions/create', { name: 'answer', source: 'dummy-source', tags })
-  await open('/models/answer')
-  await until(() => page.textContent(id('prompt-text')).then((t) => t.trim()), 'Answer {{question}} briefly.', 'its text')
-  assert.match(await page.textContent(id('load-snippet')), /genai\.load_prompt\("prompts:\/answer\/1"\)/)
-  assert.deepEqual(await brokenRules(page), [])
-})

@@ -282,6 +282,7 @@ TRIES = [
     Try("version file", "READ", get(lambda _: "/model-versions/get-artifact", name=lambda t: t.name, version=lambda _: "1", path=lambda _: "MLmodel")),
     Try("own model", "READ", get(lambda t: f"{API}/models/{t.name}")),
     Try("own models", "READ", get(lambda _: f"{API}/models"), filters=True),
+    Try("own prompts", "READ", get(lambda _: f"{API}/models", filter=lambda _: "tags.`mlflow.prompt.is_prompt` = 'true'"), filters=True),
     # Files.
     Try("list", "READ", get(lambda _: f"{MLFLOW}/artifacts/list", run_id=lambda t: t.run), or_404=True, extra={"quiet": True}),
     Try("file", "READ", get(lambda _: "/get-artifact", run_id=lambda t: t.run, path=lambda _: "model/MLmodel"), or_404=True),
@@ -302,6 +303,7 @@ TRIES = [
     Try("for good", "SUPERUSER", emptied),
     # Words.
     Try("words", "READ", get(lambda _: f"{API}/search", q=lambda _: SECRET), filters=True, extra={"marker": f"{SECRET}-run"}),
+    Try("words of prompts", "READ", get(lambda _: f"{API}/search", q=lambda _: SECRET, kind=lambda _: "prompt"), filters=True),
     # What tells the world.
     Try("webhook", "SUPERUSER", post(f"{MLFLOW}/webhooks", hook), extra={"fails_with": 400}),
     Try("webhooks", "SUPERUSER", get(lambda _: f"{MLFLOW}/webhooks"), extra={"quiet": True}),

@@ -138,7 +138,20 @@ export const router = createRouter({
       path: '/models',
       name: 'models',
       component: () => import('./features/models/ModelsPage.vue'),
+      props: { what: 'models' },
       meta: { title: 'Models' },
+    },
+    {
+      path: '/prompts',
+      name: 'prompts',
+      component: () => import('./features/models/ModelsPage.vue'),
+      props: { what: 'prompts' },
+      meta: { title: 'Prompts' },
+    },
+    {
+      // A prompt is a registered model; its address in MLflow's own interface leads to it, too.
+      path: '/prompts/:name',
+      redirect: (to) => ({ name: 'model', params: { name: to.params.name } }),
     },
     {
       path: '/models/:name',

@@ -1668,8 +1668,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Finds experiments, runs and registered models by words in their names, tags, params and
-         *     notes
+         * Finds experiments, runs, registered models and prompts by words in their names, tags,
+         *     params and notes
          */
         get: operations["search"];
         put?: never;
@@ -3559,6 +3559,12 @@ export interface components {
             doc: string;
             parameters: components["schemas"]["TaskParameter"][];
         };
+        /** @description What the newest version of a prompt says, and what was said of it. */
+        PromptWords: {
+            /** @description The beginning of its template; the messages of a chat are JSON. */
+            text: string;
+            commit_message?: string | null;
+        };
         /** @description How many jobs were revoked. */
         Purged: {
             purged: number;
@@ -3690,6 +3696,7 @@ export interface components {
             latest_version?: number | null;
             /** Format: int64 */
             version_count: number;
+            prompt?: components["schemas"]["PromptWords"] | null;
         };
         /** @description A page of registered models. */
         RegisteredModelList: {
@@ -3912,8 +3919,8 @@ export interface components {
              * @description What was found.
              * @enum {string}
              */
-            kind: "experiment" | "run" | "model";
-            /** @description The experiment's or run's id, or the model's name. */
+            kind: "experiment" | "run" | "model" | "prompt";
+            /** @description The experiment's or run's id, or the model's or prompt's name. */
             id: string;
             title: string;
             subtitle: string;
@@ -6974,7 +6981,10 @@ export interface operations {
     list_models: {
         parameters: {
             query?: {
-                /** @description MLflow's search language, such as `name LIKE 'net%'`. */
+                /**
+                 * @description MLflow's search language, such as `name LIKE 'net%'`. Prompts are left out, unless it
+                 *     asks for them with ``tags.`mlflow.prompt.is_prompt` = 'true'``.
+                 */
                 filter?: string;
                 /** @description Such as `last_updated_timestamp DESC`; may be repeated. */
                 order_by?: string[];
@@ -9271,7 +9281,7 @@ export interface operations {
                  */
                 q?: string;
                 /** @description Only this kind. */
-                kind?: "experiment" | "run" | "model";
+                kind?: "experiment" | "run" | "model" | "prompt";
                 /** @description Most results of each kind; 8 when not said, at most 100. */
                 each?: number;
             };

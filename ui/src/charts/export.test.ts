@@ -40,4 +40,16 @@ describe('toSvg', () => {
     expect(svg).toContain('loss &lt;b&gt;')
     expect(svg).toContain('amber, &quot;best&quot;')
   })
+  it('writes times below as the screen does', () => {
+    const below = (x: 'relative' | 'wall', from: number) =>
+      toSvg(drawChart(lines, DEFAULT_SETTINGS), {
+        title: 'loss',
+        settings: { ...DEFAULT_SETTINGS, x },
+        x: { min: from, max: from + 400 },
+        y: { min: 1, max: 2 },
+      })
+    expect(below('relative', 0)).toContain('>1m</text>')
+    const from = new Date(2026, 10, 30, 8, 0, 30).getTime() / 1000
+    expect(below('wall', from)).toMatch(/>08:01<\/text><text[^>]*>30 Nov<\/text>/)
+  })
 })

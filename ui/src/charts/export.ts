@@ -1,8 +1,8 @@
 /** A chart as a file: CSV for numbers, SVG for papers, PNG for chats. */
-import { formatCompact } from '@/lib/format'
+import { formatCompact, formatDuration } from '@/lib/format'
 import { cssColor, dashOf, SLOTS } from './palette'
-import type { ChartSettings, DrawnChart, Line, Range } from './model'
-import { logTicks, niceTicks } from './ticks'
+import type { ChartSettings, DrawnChart, Line, Range, XMode } from './model'
+import { clockTicks, logTicks, niceTicks, timeLabels } from './ticks'
 
 const quote = (text: string) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
 
@@ -22,6 +22,16 @@ const escape = (text: string) =>
     /[<>&"]/g,
     (c) => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;', '"': '&quot;' })[c] ?? c,
   )
+
+/** Where labels stand below a chart, and what they say: as on the screen. */
+function xLabels(mode: XMode, { min, max }: Range): [number, string][] {
+  if (mode === 'step') return niceTicks(min, max, 7).map((value) => [value, formatCompact(value)])
+  const zone = mode === 'wall' ? -60 * new Date(min * 1000).getTimezoneOffset() : 0
+  const { ticks, every } = clockTicks(min, max, 7, zone)
+  const labels =
+    mode === 'wall' ? timeLabels(ticks, every) : ticks.map((value) => formatDuration(value * 1000))
+  return ticks.map((value, i) => [value, labels[i] ?? ''])
+}
 
 interface Frame {
   title: string
@@ -65,10 +75,12 @@ export function toSvg(chart: DrawnChart, frame: Frame): string {
       )
     },
   )
-  const xTicks = niceTicks(x.min, x.max, 7).map((value) => {
-    const label =
-      settings.x === 'wall' ? new Date(value * 1000).toLocaleTimeString() : formatCompact(value)
-    return `<text x="${px(value).toFixed(1)}" y="${HEIGHT - PAD.bottom + 18}" text-anchor="middle">${label}</text>`
+  const xTicks = xLabels(settings.x, x).map(([value, label]) => {
+    const lines = label.split('\n').map((line, i) => {
+      const top = HEIGHT - PAD.bottom + 18 + 13 * i
+      return `<text x="${px(value).toFixed(1)}" y="${top}" text-anchor="middle">${line}</text>`
+    })
+    return lines.join('')
   })
   const legend = chart.lines.map((line, i) => {
     const left = PAD.left + (i % 4) * 180

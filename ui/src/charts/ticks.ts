@@ -1,4 +1,5 @@
-/** Places for labels on an axis. */
+/** Places for labels on an axis, and what is written at those of a clock. */
+import { formatClock, formatDay, formatMonth, formatTime } from '@/lib/format'
 
 /** For a logarithmic axis, also within one decade. */
 export function logTicks(min: number, max: number): number[] {
@@ -33,4 +34,52 @@ export function niceTicks(min: number, max: number, count: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) =>
     Number(((first + i) * step).toPrecision(12)),
   )
+}
+
+/** What a clock is cut into. */
+export const SECONDS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400,
+  172_800, 604_800,
+]
+
+/** Round times between two ends, at most `count` and one of them; `offset` is the zone's. */
+export function clockTicks(min: number, max: number, count: number, offset = 0) {
+  const rough = (max - min) / count
+  const every = SECONDS.find((step) => step >= rough) ?? 604_800 * Math.ceil(rough / 604_800)
+  const first = Math.ceil((min + offset) / every) * every - offset
+  const many = Math.max(0, Math.floor((max - first) / every) + 1)
+  return { every, ticks: Array.from({ length: many }, (_, i) => first + i * every) }
+}
+
+const MINUTE = 60
+const DAY = 86_400
+const MONTH = 28 * DAY
+const YEAR = 365 * DAY
+
+/**
+ * Labels for moments, in seconds, that are `every` seconds apart. A second line says what the first
+ * leaves open, where it begins and where it changes: the day below a time, the year below a day.
+ */
+export function timeLabels(moments: readonly number[], every: number): string[] {
+  const [first, second] = timeLines(every)
+  let last = ''
+  return moments.map((seconds) => {
+    const at = seconds * 1000
+    const below = second(at)
+    const changed = below !== last
+    last = below
+    return changed && below ? `${first(at)}\n${below}` : first(at)
+  })
+}
+
+type Line = (at: number) => string
+
+function timeLines(every: number): [Line, Line] {
+  const year: Line = (at) => String(new Date(at).getFullYear())
+  if (every >= YEAR) return [year, () => '']
+  if (every >= MONTH) return [formatMonth, year]
+  if (every >= DAY) return [formatDay, year]
+  if (every >= MINUTE) return [formatTime, formatDay]
+  if (every >= 1) return [formatClock, formatDay]
+  return [(at) => `:${((at / 1000) % MINUTE).toFixed(2).padStart(5, '0')}`, formatTime]
 }

@@ -3,14 +3,9 @@ import uPlot from 'uplot'
 import { formatCompact, formatDuration } from '@/lib/format'
 import { clippedRange, type ChartSettings, type DrawnChart, type Range, type XMode } from './model'
 import { cssColor, dashOf, SLOTS } from './palette'
-import { logTicks } from './ticks'
+import { logTicks, SECONDS, timeLabels } from './ticks'
 
 const FONT = '11px "Inter Variable", system-ui, sans-serif'
-const SECONDS = [
-  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400,
-  172_800, 604_800,
-]
-
 /** Half of the widest label below a chart: the last one may stand at its very edge. */
 const HALF_LABEL: Record<XMode, number> = { step: 16, relative: 22, wall: 26 }
 
@@ -41,8 +36,14 @@ function axisStyle(): Partial<uPlot.Axis> {
 
 function xAxis(mode: XMode): uPlot.Axis {
   const axis: uPlot.Axis = { ...axisStyle(), grid: { show: false }, size: 24, gap: 4, space: 60 }
-  // The day stands below the time.
-  if (mode === 'wall') return { ...axis, size: 38 }
+  if (mode === 'wall') {
+    return {
+      ...axis,
+      // The day stands below the time.
+      size: 38,
+      values: (_, splits, __, ___, every) => timeLabels(splits, every),
+    }
+  }
   if (mode === 'step') {
     // A step is a whole number: no 0.5 between two.
     const incrs = [1, 2, 5].flatMap((unit) => Array.from({ length: 13 }, (_, i) => unit * 10 ** i))
@@ -70,6 +71,8 @@ function yRange(shape: Shape) {
     if (min === null || max === null) return shape.settings.log ? [0.1, 1] : [0, 1]
     const [low, high] = (shape.settings.clip && visibleClip(u, shape)) || [min, max]
     if (shape.settings.log) return logRange(low, high)
+    // Nothing but zeros, as counts of what did not happen.
+    if (low === 0 && high === 0) return [0, 1]
     if (low === high) {
       const pad = Math.abs(low) * 0.1 || 1
       return [low - pad, high + pad]

@@ -5,9 +5,13 @@ import {
   formatBytes,
   formatCompact,
   formatCount,
+  formatDate,
+  formatDateTime,
+  formatDay,
   formatDuration,
   formatMetric,
   formatNumber,
+  formatTime,
 } from './format'
 
 describe('formatNumber', () => {
@@ -37,12 +41,28 @@ describe('formatMetric', () => {
 
 describe('formatDuration', () => {
   it.each([
-    [120, '0.1s'],
-    [3_000, '0:03'],
-    [760_000, '12:40'],
-    [11_109_000, '3:05:09'],
+    [0, '0s'],
+    [0.254, '0.25ms'],
+    [9.97, '10ms'],
+    [120, '120ms'],
+    [620.4, '620ms'],
+    [999.6, '1s'],
+    [1_240, '1.2s'],
+    [9_960, '10s'],
+    [45_900, '45s'],
+    [59_970, '59s'],
+    [60_000, '1m'],
+    [90_000, '1m 30s'],
+    [724_000, '12m 04s'],
+    [3_599_900, '59m 59s'],
+    [3_600_000, '1h'],
+    [11_109_000, '3h 05m'],
+    [86_400_000, '1d'],
     [187_200_000, '2d 4h'],
+    [-5, '0s'],
+    [Number.NaN, '–'],
     [null, '–'],
+    [undefined, '–'],
   ])('%s is %s', (ms, text) => expect(formatDuration(ms)).toBe(text))
 })
 
@@ -55,6 +75,18 @@ describe('sizes and counts', () => {
     expect(formatCompact(3_000_000)).toBe('3M')
     expect(formatCount(1, 'run')).toBe('1 run')
     expect(formatCount(1284, 'run')).toBe('1,284 runs')
+  })
+})
+
+describe('dates and times', () => {
+  const at = new Date(2026, 2, 4, 8, 5, 9)
+  it('name the month and count 24 hours, whatever the browser speaks', () => {
+    expect(formatDate(at.toISOString())).toBe('4 Mar 2026')
+    expect(formatDateTime(at.getTime())).toBe('4 Mar 2026, 08:05:09')
+    expect(formatDay(at.getTime())).toBe('4 Mar')
+    expect(formatTime(new Date(2026, 2, 4, 20, 5).getTime())).toBe('20:05')
+    expect(formatTime(new Date(2026, 2, 4, 0, 5).getTime())).toBe('00:05')
+    expect(formatDateTime(null)).toBe('–')
   })
 })
 

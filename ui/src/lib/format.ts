@@ -41,26 +41,29 @@ export function formatCompact(value: number): string {
   return formatNumber(value, 4)
 }
 
-/** 0:03, 12:40, 3:05:09, 2d 4h: what a column of durations needs. */
+/**
+ * How long something took, with its units: 0.25ms, 620ms, 1.2s, 45s, 12m 40s, 3h 05m, 2d 4h.
+ * The only one there is, so that two durations are never written in two ways.
+ */
 export function formatDuration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return MISSING
   const total = Math.max(0, ms)
-  if (total < 1000) return `${(total / 1000).toFixed(1)}s`
-  const seconds = Math.floor(total / 1000)
-  const pad = (n: number) => String(n).padStart(2, '0')
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}:${pad(seconds % 60)}`
-  if (seconds < 86_400) {
-    return `${Math.floor(seconds / 3600)}:${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`
-  }
-  return `${Math.floor(seconds / 86_400)}d ${Math.floor(seconds / 3600) % 24}h`
+  if (total < 9.95) return total === 0 ? '0s' : `${trimZeros(total.toPrecision(2))}ms`
+  if (total < 999.5) return `${Math.round(total)}ms`
+  if (total < 9950) return `${trimZeros((total / 1000).toFixed(1))}s`
+  // Whole units have passed: a clock that runs never shows one too early.
+  const seconds = Math.max(10, Math.floor(total / 1000))
+  if (seconds < 60) return `${seconds}s`
+  if (seconds < 3600) return units(seconds, 60, 'm', 's')
+  if (seconds < 86_400) return units(Math.floor(seconds / 60), 60, 'h', 'm')
+  return units(Math.floor(seconds / 3600), 24, 'd', 'h')
 }
 
-/** 0.25 ms, 120 ms, 1.25 s: short times, each with its unit. */
-export function formatMilliseconds(ms: number | null | undefined): string {
-  if (ms === null || ms === undefined || !Number.isFinite(ms)) return MISSING
-  if (ms >= 60_000) return formatDuration(ms)
-  if (ms >= 1000) return `${trimZeros((ms / 1000).toFixed(2))} s`
-  return `${ms >= 10 ? Math.round(ms) : trimZeros(ms.toPrecision(2))} ms`
+/** 3h 05m; nothing is said of a second unit that is zero. */
+function units(count: number, each: number, large: string, small: string): string {
+  const rest = count % each
+  const whole = `${Math.floor(count / each)}${large}`
+  return rest === 0 ? whole : `${whole} ${String(rest).padStart(each > 24 ? 2 : 1, '0')}${small}`
 }
 
 /** US dollars; what costs less than a cent keeps two digits. */
@@ -101,27 +104,44 @@ export function formatAgo(when: string | number | null | undefined, now = Date.n
   return formatDate(time)
 }
 
+/**
+ * Dates and times are written in the interface's own English, on a clock of 24 hours: the month is
+ * a word, so that 3/4 is never read as the third of April or the fourth of March.
+ */
+const LOCALE = 'en-GB'
+
+const DATE = { year: 'numeric', month: 'short', day: 'numeric' } as const
+const TIME = { hour: '2-digit', minute: '2-digit' } as const
+
+/** 30 Nov 2026 */
 export function formatDate(when: string | number): string {
-  const date = new Date(when)
-  return date.toLocaleDateString(undefined, { year: 'numeric', month: 'short', day: 'numeric' })
+  return new Date(when).toLocaleDateString(LOCALE, DATE)
 }
 
-/** The full moment, for tooltips and details. */
+/** 30 Nov */
+export function formatDay(when: number): string {
+  return new Date(when).toLocaleDateString(LOCALE, { month: 'short', day: 'numeric' })
+}
+
+/** Nov */
+export function formatMonth(when: number): string {
+  return new Date(when).toLocaleDateString(LOCALE, { month: 'short' })
+}
+
+/** 30 Nov 2026, 08:10:05: the full moment, for tooltips and details. */
 export function formatDateTime(when: string | number | null | undefined): string {
   if (when === null || when === undefined) return MISSING
-  return new Date(when).toLocaleString(undefined, {
-    year: 'numeric',
-    month: 'short',
-    day: 'numeric',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  })
+  return new Date(when).toLocaleString(LOCALE, { ...DATE, ...TIME, second: '2-digit' })
 }
 
-/** The time of day, to the minute. */
+/** 08:10: the time of day, to the minute. */
 export function formatTime(when: number): string {
-  return new Date(when).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' })
+  return new Date(when).toLocaleTimeString(LOCALE, TIME)
+}
+
+/** 08:10:05 */
+export function formatClock(when: number): string {
+  return new Date(when).toLocaleTimeString(LOCALE, { ...TIME, second: '2-digit' })
 }
 
 /** A file name any system accepts. */

@@ -1,13 +1,16 @@
+/** Beside those of its own name mlflow's client keeps some that begin so. */
+const ofMlflow = (key: string) => key.startsWith('mlflow.') || key.startsWith('_mlflow_')
+
 /** Tags that mlflow keeps for itself are shown where they mean something, not as tags. */
 export function visibleTags(tags: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(tags)
-    .filter(([key]) => !key.startsWith('mlflow.'))
+    .filter(([key]) => !ofMlflow(key))
     .sort(([a], [b]) => a.localeCompare(b))
 }
 
 export function systemTags(tags: Readonly<Record<string, string>>): [string, string][] {
   return Object.entries(tags)
-    .filter(([key]) => key.startsWith('mlflow.') && key !== 'mlflow.note.content')
+    .filter(([key]) => ofMlflow(key) && key !== 'mlflow.note.content')
     .sort(([a], [b]) => a.localeCompare(b))
 }
 

@@ -12,6 +12,7 @@ import {
   House,
   Keyboard,
   LogOut,
+  MessageSquareText,
   Monitor,
   Moon,
   NotebookPen,
@@ -37,7 +38,7 @@ import { connectOpen, shortcutsOpen } from './panels'
 
 export interface Entry {
   id: string
-  kind: 'experiment' | 'run' | 'model' | 'command'
+  kind: SearchResult['kind'] | 'command'
   group: string
   title: string
   subtitle: string
@@ -52,13 +53,13 @@ export interface Entry {
   act: () => void
 }
 
-const ICONS = { experiment: ChartLine, run: CirclePlay, model: Box }
-const GROUPS = { experiment: 'Experiments', run: 'Runs', model: 'Models' }
+const ICONS = { experiment: ChartLine, run: CirclePlay, model: Box, prompt: MessageSquareText }
+const GROUPS = { experiment: 'Experiments', run: 'Runs', model: 'Models', prompt: 'Prompts' }
 
 function target(result: SearchResult): RouteLocationRaw {
   if (result.kind === 'experiment')
     return { name: 'experiment', params: { experimentId: result.id } }
-  if (result.kind === 'model') return { name: 'model', params: { name: result.id } }
+  if (result.kind !== 'run') return { name: 'model', params: { name: result.id } }
   const experimentId = result.experiment_id ?? '-'
   return { name: 'run', params: { experimentId, runId: result.id } }
 }
@@ -124,6 +125,7 @@ export function usePalette(open: Ref<boolean>) {
     page('Experiments', ChartLine, '/experiments', 'g e'),
     page('All runs', CirclePlay, '/runs', 'g r'),
     page('Models', Box, '/models', 'g m'),
+    page('Prompts', MessageSquareText, '/prompts'),
     page('Jobs', SquareTerminal, '/jobs', 'g j'),
     page('Schedules', CalendarClock, '/jobs/schedules'),
     page('Monitor', Gauge, '/jobs/monitor'),
@@ -169,7 +171,7 @@ export function usePalette(open: Ref<boolean>) {
       .filter(({ score }) => score > 0)
       .sort((a, b) => b.score - a.score)
       .map(({ entry }) => entry)
-    const byKind = (['experiment', 'run', 'model'] as const).flatMap((kind) =>
+    const byKind = (['experiment', 'run', 'model', 'prompt'] as const).flatMap((kind) =>
       found.filter((entry) => entry.kind === kind),
     )
     return q ? [...byKind, ...matching] : [...matching, ...byKind]

@@ -2,7 +2,7 @@
 
 use crate::{Engine, permit};
 use branchline_core::{Actor, Error, Result, Scope};
-use branchline_store::{Class, DocKind, TextHit};
+use branchline_store::{Class, TextHit, TextKind};
 
 /// A question for words.
 #[derive(Debug, Clone)]
@@ -10,7 +10,7 @@ pub struct TextSearch {
     /// Words, or parts of them, all of which must be there; in any case.
     pub text: String,
     /// What to look for, in the order of the answer.
-    pub kinds: Vec<DocKind>,
+    pub kinds: Vec<TextKind>,
     /// Most of each kind.
     pub each: usize,
 }
@@ -55,8 +55,8 @@ fn terms(text: &str) -> Result<Vec<String>> {
 }
 
 impl Engine {
-    /// Finds runs, experiments and registered models that hold all words in their names,
-    /// tags, params and notes.
+    /// Finds runs, experiments, registered models and prompts that hold all words in their
+    /// names, tags, params and notes.
     ///
     /// # Errors
     /// A text that is too long.

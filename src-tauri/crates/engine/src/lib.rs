@@ -57,10 +57,10 @@ pub use artifacts::{
 };
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
-    Change, Changes, Channel, DatasetUse, DocKind, Durability, ExperimentKeys, ExperimentOverview,
-    Item, ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint,
-    MetricSummary, MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep,
-    Tallied, TalliedEvent, TaskLimit, TextHit, ToldRow, Topic, TrashItem, TrashKind,
+    Change, Changes, Channel, DatasetUse, Durability, ExperimentKeys, ExperimentOverview, Item,
+    ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
+    MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep, Tallied,
+    TalliedEvent, TaskLimit, TextHit, TextKind, ToldRow, Topic, TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 /// What a document is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i64)]
-pub enum DocKind {
+pub(crate) enum DocKind {
     /// A run.
     Run = 1,
     /// An experiment.
@@ -31,13 +31,13 @@ const CHANGES: i64 = 4_096;
 
 impl DocKind {
     /// In the order in which they are built.
-    pub const ALL: [Self; 3] = [Self::Run, Self::Experiment, Self::Model];
+    const ALL: [Self; 3] = [Self::Run, Self::Experiment, Self::Model];
 
     pub(crate) fn doc(self, row: i64) -> i64 {
         ((self as i64) << ROW_BITS) | row
     }
 
-    fn table(self) -> &'static str {
+    pub(crate) fn table(self) -> &'static str {
         match self {
             Self::Run => "run",
             Self::Experiment => "experiment",

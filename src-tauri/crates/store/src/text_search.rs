@@ -2,24 +2,48 @@
 //! is checked against its rows, so that nothing is answered that is not there.
 
 use crate::error::StoreResult;
+use crate::registry_search::PROMPT_MODELS;
 use crate::text_index::{Doc, DocKind};
 use crate::tx::View;
 use branchline_core::ExperimentId;
 use rusqlite::{OptionalExtension, params};
 use std::collections::HashSet;
 
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// Runs.
+    Run,
+    /// Experiments.
+    Experiment,
+    /// Registered models.
+    Model,
+    /// Prompts, which only share the models' table.
+    Prompt,
+}
+
+impl TextKind {
+    fn docs(self) -> DocKind {
+        match self {
+            Self::Run => DocKind::Run,
+            Self::Experiment => DocKind::Experiment,
+            Self::Model | Self::Prompt => DocKind::Model,
+        }
+    }
+}
+
 /// Something that holds every term.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextHit {
     /// What it is.
-    pub kind: DocKind,
-    /// The run's or experiment's id, or the model's name.
+    pub kind: TextKind,
+    /// The run's or experiment's id, or the model's or prompt's name.
     pub id: String,
     /// Its name.
     pub name: String,
     /// Where a run lies: the experiment and its name.
     pub experiment: Option<(ExperimentId, String)>,
-    /// The newest version of a model.
+    /// The newest version of a model or prompt.
     pub version: Option<i64>,
     /// All terms are in its name.
     pub by_name: bool,
@@ -46,14 +70,14 @@ impl View<'_> {
     /// The database's.
     pub fn find_text(
         &self,
-        kind: DocKind,
+        kind: TextKind,
         terms: &[String],
         limit: usize,
     ) -> StoreResult<Vec<TextHit>> {
         let Some(grams) = grams(terms) else { return self.find_short(kind, terms, limit) };
         let mut hits = Vec::new();
         let mut seen = HashSet::new();
-        self.each_candidate("search_name", kind, &grams, |row| {
+        self.each_candidate("search_name", kind.docs(), &grams, |row| {
             hits.extend(self.hit(kind, row, terms)?.filter(|hit| hit.by_name));
             seen.insert(row);
             Ok(true)
@@ -61,7 +85,7 @@ impl View<'_> {
         rank(&mut hits, terms);
         hits.truncate(limit);
         if hits.len() < limit {
-            self.each_candidate("search_text", kind, &grams, |row| {
+            self.each_candidate("search_text", kind.docs(), &grams, |row| {
                 if seen.insert(row) {
                     hits.extend(self.hit(kind, row, terms)?);
                 }
@@ -100,18 +124,14 @@ impl View<'_> {
     /// One or two characters are in no index: the newest names are looked through.
     fn find_short(
         &self,
-        kind: DocKind,
+        kind: TextKind,
         terms: &[String],
         limit: usize,
     ) -> StoreResult<Vec<TextHit>> {
         let Some(first) = terms.iter().max_by_key(|term| term.len()) else {
             return Ok(Vec::new());
         };
-        let table = match kind {
-            DocKind::Run => "run",
-            DocKind::Experiment => "experiment",
-            DocKind::Model => "registered_model",
-        };
+        let table = kind.docs().table();
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT id FROM (SELECT id, name FROM {table} ORDER BY id DESC LIMIT {NAMES})
              WHERE instr(lower(name), ?1) > 0 LIMIT {CANDIDATES}"
@@ -127,22 +147,27 @@ impl View<'_> {
     }
 
     /// The hit, when the thing is active and really holds every term.
-    fn hit(&self, kind: DocKind, row: i64, terms: &[String]) -> StoreResult<Option<TextHit>> {
-        let Some(doc) = self.doc(kind, row)? else { return Ok(None) };
+    fn hit(&self, kind: TextKind, row: i64, terms: &[String]) -> StoreResult<Option<TextHit>> {
+        let Some(doc) = self.doc(kind.docs(), row)? else { return Ok(None) };
         let Some(Matching { name, by_name, fields }) = matching(doc, terms) else {
             return Ok(None);
         };
         let (id, experiment, version) = match kind {
-            DocKind::Run => match self.place_of_run(row)? {
+            TextKind::Run => match self.place_of_run(row)? {
                 Some((id, experiment)) => (id, Some(experiment), None),
                 None => return Ok(None),
             },
-            DocKind::Experiment if self.is_active_experiment(row)? => (row.to_string(), None, None),
-            DocKind::Experiment => return Ok(None),
-            DocKind::Model => match self.newest_version(row)? {
-                Some(version) => (name.clone(), None, version),
-                None => return Ok(None),
-            },
+            TextKind::Experiment if self.is_active_experiment(row)? => {
+                (row.to_string(), None, None)
+            }
+            TextKind::Experiment => return Ok(None),
+            TextKind::Model | TextKind::Prompt => {
+                let (prompt, version) = self.newest_version(row)?;
+                if prompt != (kind == TextKind::Prompt) {
+                    return Ok(None);
+                }
+                (name.clone(), None, version)
+            }
         };
         Ok(Some(TextHit { kind, id, name, experiment, version, by_name, fields }))
     }
@@ -165,19 +190,16 @@ impl View<'_> {
         Ok(statement.exists([row])?)
     }
 
-    /// The newest version, if the model has any; nothing for a prompt, which only shares
-    /// the models' table.
-    fn newest_version(&self, model: i64) -> StoreResult<Option<Option<i64>>> {
+    /// Whether a model is a prompt, and its newest version, if it has any.
+    fn newest_version(&self, model: i64) -> StoreResult<(bool, Option<i64>)> {
         Ok(self
             .connection
-            .prepare_cached(
-                "SELECT (SELECT max(version) FROM model_version WHERE registered_model_id = ?1)
-                 FROM registered_model WHERE id = ?1 AND NOT EXISTS
-                     (SELECT 1 FROM registered_model_tag
-                      WHERE registered_model_id = ?1 AND key = 'mlflow.prompt.is_prompt')",
-            )?
-            .query_row([model], |row| row.get(0))
-            .optional()?)
+            .prepare_cached(&format!(
+                "SELECT {PROMPT_MODELS},
+                        (SELECT max(version) FROM model_version WHERE registered_model_id = m.id)
+                 FROM registered_model m WHERE m.id = ?1"
+            ))?
+            .query_row([model], |row| Ok((row.get(0)?, row.get(1)?)))?)
     }
 }
 

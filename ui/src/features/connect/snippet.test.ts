@@ -1,5 +1,24 @@
 import { describe, expect, it } from 'vitest'
-import { MASK, masked, pyString, quickStart, trackingUri, withToken } from './snippet'
+import {
+  environmentLines,
+  MASK,
+  masked,
+  pyString,
+  quickStart,
+  runSnippet,
+  trackingUri,
+  withToken,
+} from './snippet'
+
+it('makes a run of an experiment, whatever its name holds', () => {
+  expect(runSnippet('http://h:1', 'a "b"')).toContain('\nmlflow.set_experiment("a \\"b\\"")\n')
+})
+
+it('quotes what a shell would split', () => {
+  expect(
+    environmentLines({ MLFLOW_TRACKING_URI: 'http://127.0.0.1:5005', NAME: "it's here" }),
+  ).toBe("export MLFLOW_TRACKING_URI=http://127.0.0.1:5005\nexport NAME='it'\\''s here'")
+})
 
 describe('quickStart', () => {
   it('is three lines with the address', () => {

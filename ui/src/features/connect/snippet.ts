@@ -9,7 +9,30 @@ export function quickStart(uri: string): string {
   ].join('\n')
 }
 
-/** The same with the credential before it: mlflow reads it from the environment. */
+/** A run of `experiment` that draws a curve while it goes. */
+export function runSnippet(uri: string, experiment: string): string {
+  return [
+    'import mlflow',
+    `mlflow.set_tracking_uri(${pyString(uri)})`,
+    `mlflow.set_experiment(${pyString(experiment)})`,
+    'with mlflow.start_run():',
+    '    for step in range(100):',
+    '        mlflow.log_metric("loss", 1 / (step + 1), step=step)',
+  ].join('\n')
+}
+
+/** Lines for a POSIX shell; values are quoted only when they need it. */
+export function environmentLines(environment: Readonly<Record<string, string>>): string {
+  return Object.entries(environment)
+    .map(([name, value]) => `export ${name}=${shellQuote(value)}`)
+    .join('\n')
+}
+
+function shellQuote(value: string): string {
+  return /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`
+}
+
+/** Code with the credential before it: mlflow reads it from the environment. */
 export function withToken(code: string, token: string): string {
   return ['import os', `os.environ["MLFLOW_TRACKING_TOKEN"] = ${pyString(token)}`, code].join('\n')
 }

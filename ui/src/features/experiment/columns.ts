@@ -13,6 +13,8 @@ export interface Column {
   label: string
   numeric: boolean
   width: number
+  /** What it gives way to before the table has to be scrolled sideways. */
+  least?: number
   /** What sorting by it is called; undefined when the server cannot. */
   field: string | undefined
   /** Of an aggregate: over which metric's history. */
@@ -35,6 +37,7 @@ export const EXPERIMENT_COLUMN: Column = {
   label: 'Experiment',
   numeric: false,
   width: 160,
+  least: 104,
   field: undefined,
 }
 

@@ -4,6 +4,7 @@ import { computed, reactive } from 'vue'
 import * as api from '@/api/calls'
 import { keys } from '@/api/keys'
 import { queryClient } from '@/api/query'
+import type { Queue } from '@/api/types'
 import { attempt } from '@/composables/toasts'
 import { useTopics } from '@/live'
 import { limitsOf } from './monitor'
@@ -15,6 +16,9 @@ export const change = (what: string, act: () => Promise<unknown>) =>
     await act()
     await refreshJobs()
   })
+
+export const setQueue = (queue: Queue, body: api.QueueChange) =>
+  change(queue.name, () => api.setQueue(queue.name, body))
 
 const REFRESH_MS = 500
 /** Time goes on also when nothing happens. */

@@ -4,13 +4,16 @@ import {
   aliasProblem,
   aliasSlot,
   goesWithModel,
-  isExpression,
   isPrompt,
   loadSnippet,
   modelFilter,
+  modelSnippet,
   modelUri,
+  problemAt,
   promptSnippet,
   promptText,
+  promptWords,
+  registerSnippet,
   statusWord,
 } from './registry'
 
@@ -54,9 +57,17 @@ describe('modelFilter', () => {
       'tags.stage IS NULL',
     ]) {
       expect(modelFilter(text)).toBe(text)
-      expect(isExpression(text)).toBe(true)
+      expect(problemAt(text, 3, 'models')).toBe(3)
     }
-    expect(isExpression('filename')).toBe(false)
+    expect(problemAt('filename', 3, 'models')).toBeUndefined()
+  })
+  it('asks for prompts by their tag, beside what was typed', () => {
+    const prompts = "tags.`mlflow.prompt.is_prompt` = 'true'"
+    expect(modelFilter(' ', 'prompts')).toBe(prompts)
+    expect(modelFilter('ans', 'prompts')).toBe(`(name ILIKE '%ans%') AND ${prompts}`)
+    const either = "name = 'a' OR name = 'b'"
+    expect(modelFilter(either, 'prompts')).toBe(`(${either}) AND ${prompts}`)
+    expect(problemAt(either, 4, 'prompts')).toBe(3)
   })
 })
 
@@ -88,6 +99,21 @@ describe('a prompt', () => {
     const chat = (text: string) => ({ 'mlflow.prompt.text': text, _mlflow_prompt_type: 'chat' })
     expect(promptText(chat('[1]'))).toBe('[\n  1\n]')
     expect(promptText(chat('no JSON'))).toBe('no JSON')
+  })
+  it('is one line of words in a table, however much of it is there', () => {
+    expect(promptWords('  Answer\n  {{question}}. ')).toBe('Answer {{question}}.')
+    const chat =
+      '[{"role": "system", "content": "Be \\"kind\\"."}, {"role": "user", "content": "{{q}} and the en'
+    expect(promptWords(chat)).toBe('Be "kind". · {{q}} and the en')
+    expect(promptWords('[{"role": "user", "content": "cut \\')).toBe('cut')
+    expect(promptWords('[\n  {\n "content": "a"}]')).toBe('a')
+    expect(promptWords('[{"role": 1}]')).toBe('[{"role": 1}]')
+  })
+  it('is made by a few lines of Python, as a model is', () => {
+    expect(modelSnippet('http://h:1')).toContain('set_tracking_uri("http://h:1")\n\nwith mlflow')
+    expect(registerSnippet('http://h:1')).toContain(
+      'set_tracking_uri("http://h:1")\n\nmlflow.genai',
+    )
   })
 })
 

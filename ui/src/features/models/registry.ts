@@ -7,18 +7,33 @@ const FIELD = String.raw`(?:name|creation_timestamp|last_updated_timestamp|tags?
 const COMPARES = String.raw`\s*(?:=|!=|<>|<|>|(?:not\s+)?(?:i?like|in)\b|is\b)`
 const EXPRESSION = new RegExp(`(?:^|[\\s(])${FIELD}${COMPARES}`, 'i')
 
+/** The two that share MLflow's registry, and the page of each. */
+export type Registered = 'models' | 'prompts'
+export const WORDS = {
+  models: { one: 'model', title: 'Models' },
+  prompts: { one: 'prompt', title: 'Prompts' },
+} as const
+
+const PROMPTS = "tags.`mlflow.prompt.is_prompt` = 'true'"
+
 /** What the server is asked for when this is typed: a search expression as it is, or a part of the name. */
-export function modelFilter(text: string): string | undefined {
+export function modelFilter(text: string, what: Registered = 'models'): string | undefined {
+  const wanted = typed(text)
+  if (what === 'models') return wanted
+  return wanted === undefined ? PROMPTS : `(${wanted}) AND ${PROMPTS}`
+}
+
+function typed(text: string): string | undefined {
   const wanted = text.trim()
-  if (!wanted) return undefined
-  if (EXPRESSION.test(wanted)) return wanted
+  if (!wanted || EXPRESSION.test(wanted)) return wanted || undefined
   const quote = wanted.includes("'") ? '"' : "'"
   return `name ILIKE ${quote}%${wanted.replaceAll(quote, '_')}%${quote}`
 }
 
-/** Whether a problem's position counts characters of what was typed. */
-export function isExpression(text: string): boolean {
-  return EXPRESSION.test(text.trim())
+/** Where a problem is in what was typed, when an expression was. */
+export function problemAt(text: string, position: number, what: Registered): number | undefined {
+  if (!EXPRESSION.test(text.trim())) return undefined
+  return what === 'prompts' ? Math.max(0, position - 1) : position
 }
 
 /** `models:/name@alias` where there is an alias, for it outlives the version. */
@@ -41,6 +56,51 @@ export function promptText(tags: Readonly<Record<string, string>>): string | und
   } catch {
     return text
   }
+}
+
+/** The words of a template in one line; of a chat, what its messages say. */
+export function promptWords(text: string): string {
+  const messages = /^\s*\[\s*\{/.test(text)
+    ? [...text.matchAll(/"content"\s*:\s*"((?:\\.|[^"\\])*)/g)].map((found) =>
+        unescaped(found[1] ?? ''),
+      )
+    : []
+  return (messages.length > 0 ? messages.join(' · ') : text).trim().replace(/\s+/g, ' ')
+}
+
+function unescaped(text: string): string {
+  try {
+    return JSON.parse(`"${text}"`) as string
+  } catch {
+    return text
+  }
+}
+
+/** What makes a model on the server at `uri`, once there is something trained. */
+export function modelSnippet(uri: string): string {
+  return [
+    'import mlflow',
+    `mlflow.set_tracking_uri(${pyString(uri)})`,
+    '',
+    'with mlflow.start_run():',
+    '    mlflow.sklearn.log_model(',
+    '        model, name="model", registered_model_name="my-model"',
+    '    )',
+  ].join('\n')
+}
+
+/** What makes a prompt on the server at `uri`. */
+export function registerSnippet(uri: string): string {
+  return [
+    'import mlflow',
+    `mlflow.set_tracking_uri(${pyString(uri)})`,
+    '',
+    'mlflow.genai.register_prompt(',
+    '    name="summarise",',
+    '    template="Summarise in {{ count }} sentences: {{ text }}",',
+    '    commit_message="The first try",',
+    ')',
+  ].join('\n')
 }
 
 export function promptSnippet(uri: string): string {

@@ -5,7 +5,7 @@ import { queryClient } from '@/api/query'
 import type { ModelVersion, RegisteredModel } from '@/api/types'
 import { ask } from '@/composables/confirm'
 import { attempt, toastDone } from '@/composables/toasts'
-import { goesWithModel, goesWithVersion } from './registry'
+import { goesWithModel, goesWithVersion, isPrompt } from './registry'
 import { refetchModels } from './useModels'
 
 const STAYS = 'The runs, their logged models and their files stay. This cannot be undone.'
@@ -31,13 +31,15 @@ export function useModelActions() {
     },
     /** Answers whether the model went. */
     async remove(model: RegisteredModel, versions?: readonly ModelVersion[]): Promise<boolean> {
+      const prompt = isPrompt(model.tags)
+      const one = prompt ? 'prompt' : 'registered model'
       const yes = await ask({
         title: `Delete ${model.name}?`,
         body: model.version_count
-          ? `The registered model goes with everything listed here. ${STAYS}`
-          : 'The registered model has no versions. This cannot be undone.',
+          ? `The ${one} goes with everything listed here. ${prompt ? 'This cannot be undone.' : STAYS}`
+          : `The ${one} has no versions. This cannot be undone.`,
         items: model.version_count ? goesWithModel(model, versions) : [],
-        action: 'Delete model',
+        action: `Delete ${prompt ? 'prompt' : 'model'}`,
         danger: true,
       })
       if (!yes) return false
@@ -53,7 +55,7 @@ export function useModelActions() {
     async removeVersion(version: ModelVersion): Promise<boolean> {
       const yes = await ask({
         title: `Delete version ${version.version} of ${version.name}?`,
-        body: `${version.aliases.length ? 'Code that loads it by its aliases will no longer find it. ' : ''}${STAYS}`,
+        body: `${version.aliases.length ? 'Code that loads it by its aliases will no longer find it. ' : ''}${isPrompt(version.tags) ? 'This cannot be undone.' : STAYS}`,
         items: [goesWithVersion(version)],
         action: 'Delete version',
         danger: true,

@@ -6,7 +6,7 @@ import { keys } from '@/api/keys'
 import { queryClient } from '@/api/query'
 import { useTopics } from '@/live'
 import type { LiveMessage } from '@/live/socket'
-import { modelFilter } from './registry'
+import { modelFilter, type Registered } from './registry'
 
 const PAGE = 200
 const TYPING_MS = 150
@@ -34,10 +34,10 @@ export function useModelsTopic(): void {
   })
 }
 
-/** The registered models that fit what was typed. */
-export function useModels(text: Ref<string>) {
+/** The registered models, or the prompts, that fit what was typed. */
+export function useModels(text: Ref<string>, what: Registered) {
   const settled = refDebounced(text, TYPING_MS)
-  const filter = computed(() => modelFilter(settled.value))
+  const filter = computed(() => modelFilter(settled.value, what))
   const query = useInfiniteQuery({
     queryKey: computed(() => [...keys.models, 'list', filter.value ?? '']),
     queryFn: ({ pageParam }) =>

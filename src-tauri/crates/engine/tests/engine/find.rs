@@ -4,7 +4,7 @@
 use crate::support::{Fixture, fixture};
 use branchline_core::{ExperimentId, Param, Tag};
 use branchline_engine::{
-    DocKind, LogBatch, NewRegisteredModel, NewRun, RunSearch, RunUpdate, TextSearch,
+    LogBatch, NewRegisteredModel, NewRun, RunSearch, RunUpdate, TextKind, TextSearch,
 };
 
 async fn named(fixture: &Fixture, experiment: ExperimentId, name: &str) -> branchline_core::RunId {
@@ -19,7 +19,8 @@ async fn named(fixture: &Fixture, experiment: ExperimentId, name: &str) -> branc
 }
 
 fn words(text: &str) -> TextSearch {
-    TextSearch { text: text.into(), kinds: DocKind::ALL.to_vec(), each: 10 }
+    let kinds = vec![TextKind::Run, TextKind::Experiment, TextKind::Model, TextKind::Prompt];
+    TextSearch { text: text.into(), kinds, each: 10 }
 }
 
 async fn found(fixture: &Fixture, text: &str) -> Vec<String> {
@@ -80,6 +81,24 @@ async fn the_index_follows_changes_deletions_and_restores() {
     assert_eq!(found(&fixture, "who leaves").await, ["churn"]);
     fixture.engine.delete_registered_model(&fixture.owner, "churn").await.unwrap();
     assert!(found(&fixture, "churn").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_prompt_is_found_as_one_and_as_nothing_else() {
+    let fixture = fixture().await;
+    let is_prompt = Tag { key: "mlflow.prompt.is_prompt".into(), value: "true".into() };
+    for (name, tags) in [("answer briefly", vec![is_prompt]), ("answers", Vec::new())] {
+        let new = NewRegisteredModel { name: name.into(), tags, ..NewRegisteredModel::default() };
+        fixture.engine.create_registered_model(&fixture.owner, new).await.unwrap();
+    }
+    for text in ["answer", "an"] {
+        for (kind, name) in [(TextKind::Model, "answers"), (TextKind::Prompt, "answer briefly")] {
+            let search = TextSearch { kinds: vec![kind], ..words(text) };
+            let hits = fixture.engine.find(&fixture.owner, search).await.unwrap().hits;
+            let hits: Vec<_> = hits.iter().map(|hit| (hit.kind, hit.name.as_str())).collect();
+            assert_eq!(hits, [(kind, name)], "{text}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,10 +7,11 @@ use super::wire::{Time, page_size, split_patch, tag_list, tag_map};
 use crate::api::routing::{Routes, routes};
 use crate::auth::Caller;
 use crate::error::{ApiResult, Failure};
+use crate::mlflow::lineage;
 use crate::state::AppState;
 use axum::extract::State;
 use axum::http::StatusCode;
-use branchline_core::{Actor, RegisteredModel, Result};
+use branchline_core::{Actor, ModelVersion, RegisteredModel, Result};
 use branchline_engine::{NewRegisteredModel, RegistrySearch};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +41,31 @@ struct ModelBody {
     /// The greatest version's number.
     latest_version: Option<i64>,
     version_count: i64,
+    /// Of a prompt, in a list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<PromptWords>,
+}
+
+/// What the newest version of a prompt says, and what was said of it.
+#[derive(Debug, Serialize, ToSchema)]
+struct PromptWords {
+    /// The beginning of its template; the messages of a chat are JSON.
+    text: String,
+    commit_message: Option<String>,
+}
+
+/// Characters of a template in a list.
+const PROMPT_CHARS: usize = 300;
+
+impl PromptWords {
+    fn of(version: ModelVersion) -> Self {
+        let text = version.tags.into_iter().find(|tag| tag.key == "mlflow.prompt.text");
+        let text = text.map_or_else(String::new, |tag| tag.value);
+        Self {
+            text: text.chars().take(PROMPT_CHARS).collect(),
+            commit_message: version.description,
+        }
+    }
 }
 
 /// A name for a version.
@@ -62,13 +88,15 @@ fn body(model: RegisteredModel, (version_count, latest_version): (i64, Option<i6
         aliases,
         latest_version,
         version_count,
+        prompt: None,
     }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct ListModels {
-    /// MLflow's search language, such as `name LIKE 'net%'`.
+    /// MLflow's search language, such as `name LIKE 'net%'`. Prompts are left out, unless it
+    /// asks for them with ``tags.`mlflow.prompt.is_prompt` = 'true'``.
     #[serde(default)]
     filter: String,
     /// Such as `last_updated_timestamp DESC`; may be repeated.
@@ -110,7 +138,13 @@ async fn list_models(
     let mut models = Vec::with_capacity(page.items.len());
     for model in page.items {
         let count = state.engine.version_count(&actor, &model.name).await?;
-        models.push(body(model, count));
+        let prompt = match count {
+            (_, Some(latest)) if lineage::is_prompt(&model.tags) => {
+                Some(state.engine.model_version(&actor, &model.name, latest).await?)
+            }
+            _ => None,
+        };
+        models.push(ModelBody { prompt: prompt.map(PromptWords::of), ..body(model, count) });
     }
     Ok(Json(ModelList { models, next_page_token: page.next_page_token }))
 }

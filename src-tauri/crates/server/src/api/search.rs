@@ -9,7 +9,7 @@ use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
 use branchline_core::{Actor, Result, RunInfo};
-use branchline_engine::{DocKind, TextHit, TextSearch};
+use branchline_engine::{TextHit, TextKind, TextSearch};
 use serde::{Deserialize, Serialize};
 use snippet::Part;
 use std::time::Instant;
@@ -48,6 +48,8 @@ enum FoundKind {
     Run,
     /// A registered model.
     Model,
+    /// A prompt.
+    Prompt,
 }
 
 /// A place that holds some of the words.
@@ -67,7 +69,7 @@ struct Match {
 struct Found {
     #[schema(inline)]
     kind: FoundKind,
-    /// The experiment's or run's id, or the model's name.
+    /// The experiment's or run's id, or the model's or prompt's name.
     id: String,
     title: String,
     subtitle: String,
@@ -90,8 +92,8 @@ struct FoundList {
     elapsed_ms: f64,
 }
 
-/// Finds experiments, runs and registered models by words in their names, tags, params and
-/// notes.
+/// Finds experiments, runs, registered models and prompts by words in their names, tags,
+/// params and notes.
 #[utoipa::path(
     get,
     path = "/api/v1/search",
@@ -107,12 +109,13 @@ async fn search(
     let began = Instant::now();
     let each = super::wire::page_size(query.each, EACH, MOST)?;
     let kinds = [
-        (FoundKind::Experiment, DocKind::Experiment),
-        (FoundKind::Run, DocKind::Run),
-        (FoundKind::Model, DocKind::Model),
+        (FoundKind::Experiment, TextKind::Experiment),
+        (FoundKind::Run, TextKind::Run),
+        (FoundKind::Model, TextKind::Model),
+        (FoundKind::Prompt, TextKind::Prompt),
     ];
     let wanted = |kind: FoundKind| query.kind.is_none_or(|only| only == kind);
-    let kinds = kinds.into_iter().filter(|(kind, _)| wanted(*kind)).map(|(_, doc)| doc).collect();
+    let kinds = kinds.into_iter().filter(|(kind, _)| wanted(*kind)).map(|(_, text)| text).collect();
     let text = query.q.trim();
     let words = TextSearch { text: text.to_owned(), kinds, each };
     let found = state.engine.find(&actor, words).await?;
@@ -141,18 +144,22 @@ fn told(hit: TextHit, terms: &[String]) -> Found {
             .map(|(field, text)| Match { field, parts: snippet::parts(&text, terms) }),
     );
     let (kind, subtitle, experiment_id) = match (hit.kind, hit.experiment) {
-        (DocKind::Run, experiment) => {
+        (TextKind::Run, experiment) => {
             let (id, name) =
                 experiment.map_or((None, String::new()), |(id, name)| (Some(id), name));
             (FoundKind::Run, name, id.map(|id| id.to_string()))
         }
-        (DocKind::Experiment, _) => (FoundKind::Experiment, format!("Experiment {}", hit.id), None),
-        (DocKind::Model, _) => {
-            let version = hit.version.map(|version| format!("Version {version}"));
-            (FoundKind::Model, version.unwrap_or_else(|| "No version yet".to_owned()), None)
+        (TextKind::Experiment, _) => {
+            (FoundKind::Experiment, format!("Experiment {}", hit.id), None)
         }
+        (TextKind::Model, _) => (FoundKind::Model, newest(hit.version), None),
+        (TextKind::Prompt, _) => (FoundKind::Prompt, newest(hit.version), None),
     };
     Found { kind, id: hit.id, title: hit.name, subtitle, experiment_id, matches }
+}
+
+fn newest(version: Option<i64>) -> String {
+    version.map_or_else(|| "No version yet".to_owned(), |version| format!("Version {version}"))
 }
 
 /// Runs whose id is, or begins with, the text.

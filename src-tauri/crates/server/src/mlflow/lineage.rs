@@ -61,7 +61,8 @@ pub(crate) async fn check(
     Ok(claim)
 }
 
-fn is_prompt(tags: &[Tag]) -> bool {
+/// Whether what has these tags is a prompt.
+pub(crate) fn is_prompt(tags: &[Tag]) -> bool {
     tags.iter().any(|tag| tag.key == PROMPT_TAG && tag.value.eq_ignore_ascii_case("true"))
 }
 

@@ -159,6 +159,25 @@ async fn a_model_gets_versions_aliases_and_another_name() {
 }
 
 #[tokio::test]
+async fn prompts_are_listed_with_what_they_say() {
+    let app = TestApp::start().await;
+    let is_prompt = json!({"key": "mlflow.prompt.is_prompt", "value": "true"});
+    let name = json!({"name": "answer", "tags": [is_prompt]});
+    app.json(Method::POST, "/api/2.0/mlflow/registered-models/create", Some(name), 200).await;
+    let asked = "/api/v1/models?filter=tags.%60mlflow.prompt.is_prompt%60%20=%20'true'";
+    assert_eq!(app.get(asked).await["models"][0]["prompt"], Value::Null);
+    for (text, message) in [("Say {{it}}.", "first"), (&"long ".repeat(100), "more words")] {
+        let tags = json!([is_prompt, {"key": "mlflow.prompt.text", "value": text}]);
+        let version = json!({"name": "answer", "source": "dummy-source", "description": message, "tags": tags});
+        app.json(Method::POST, "/api/2.0/mlflow/model-versions/create", Some(version), 200).await;
+    }
+    let listed = &app.get(asked).await["models"];
+    let prompt = json!({"text": "long ".repeat(60), "commit_message": "more words"});
+    assert_eq!(listed[0]["prompt"], prompt);
+    assert_eq!(app.get("/api/v1/models").await["models"], json!([]));
+}
+
+#[tokio::test]
 async fn the_palette_finds_things_by_any_text() {
     let app = TestApp::start().await;
     let run = app.run("It's a \"Run\"").await;

@@ -62,11 +62,12 @@ impl Log {
             none => {
                 let file = OpenOptions::new().create(true).append(true).open(&self.path)?;
                 let size = file.metadata()?.len();
+                // An attempt before has filled it, and said so.
+                self.full = size >= self.most;
                 none.insert((file, size))
             }
         };
-        if *size >= self.most {
-            self.full = true;
+        if self.full {
             return Ok(false);
         }
         let room = usize::try_from(self.most - *size).unwrap_or(usize::MAX);
@@ -108,5 +109,22 @@ mod tests {
         assert!(text.starts_with("xxxxxxxxxx\n[branchline: the log is cut here"), "{text}");
         assert!(text.len() < 100, "{}", text.len());
         assert_eq!(told, 1, "nobody is told of what is dropped");
+    }
+
+    #[test]
+    fn what_fills_it_to_the_last_byte_is_cut_with_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut buffer) = (folder.path().join("log"), vec![0; BUFFER]);
+        let mut write =
+            |log: &mut Log, bytes: &str| log.take_from(&mut bytes.as_bytes(), &mut buffer);
+        let mut log = Log::new(path.clone(), 4);
+        assert_eq!(write(&mut log, "four"), Took::Kept);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "four");
+        write(&mut log, "more");
+        assert_eq!(write(&mut log, "more"), Took::Dropped);
+        let note = "four\n[branchline: the log is cut here, at 4 bytes]\n";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), note);
+        assert_eq!(write(&mut Log::new(path.clone(), 4), "next"), Took::Dropped);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), note, "it was said once");
     }
 }

@@ -249,16 +249,12 @@ impl Engine {
     ) -> Result<JobDetail> {
         // Before it is looked at, so that no end is missed.
         let mut changes = self.subscribe();
-        let (me, id) = (actor.clone(), task_id.to_owned());
-        let looked = self.glance(actor, move |view| {
-            let found = view.job(&id)?;
-            may_see(&me, &found.job)?;
-            Ok(found.job.state)
-        });
-        if !looked.await?.is_final() && !wait.is_zero() {
-            // An elapsed wait is answered by the last look.
-            let _ = tokio::time::timeout(wait, self.job_has_ended(&mut changes, task_id)).await;
+        let found = self.job(actor, task_id).await?;
+        if found.job.state.is_final() || wait.is_zero() {
+            return Ok(found);
         }
+        // An elapsed wait is answered by the last look.
+        let _ = tokio::time::timeout(wait, self.job_has_ended(&mut changes, task_id)).await;
         self.job(actor, task_id).await
     }
 

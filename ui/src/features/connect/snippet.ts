@@ -1,24 +1,24 @@
 /** The Python that a person pastes. Pure; every function is tested. */
 
+/** Lines of Python that log to the server at `uri`. */
+export function pythonAt(uri: string, ...lines: string[]): string {
+  return ['import mlflow', `mlflow.set_tracking_uri(${pyString(uri)})`, ...lines].join('\n')
+}
+
 /** Three lines that make a run on the server at `uri`. */
 export function quickStart(uri: string): string {
-  return [
-    'import mlflow',
-    `mlflow.set_tracking_uri(${pyString(uri)})`,
-    'mlflow.log_metric("loss", 0.5)',
-  ].join('\n')
+  return pythonAt(uri, 'mlflow.log_metric("loss", 0.5)')
 }
 
 /** A run of `experiment` that draws a curve while it goes. */
 export function runSnippet(uri: string, experiment: string): string {
-  return [
-    'import mlflow',
-    `mlflow.set_tracking_uri(${pyString(uri)})`,
+  return pythonAt(
+    uri,
     `mlflow.set_experiment(${pyString(experiment)})`,
     'with mlflow.start_run():',
     '    for step in range(100):',
     '        mlflow.log_metric("loss", 1 / (step + 1), step=step)',
-  ].join('\n')
+  )
 }
 
 /** Lines for a POSIX shell; values are quoted only when they need it. */

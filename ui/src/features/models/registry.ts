@@ -1,7 +1,7 @@
 /** Words and rules of the model registry. Pure; every function is tested. */
 import type { ModelVersion, RegisteredModel } from '@/api/types'
 import { formatCount } from '@/lib/format'
-import { pyString } from '../connect/snippet'
+import { pyString, pythonAt } from '../connect/snippet'
 
 const FIELD = String.raw`(?:name|creation_timestamp|last_updated_timestamp|tags?\s*\.\s*(?:\x60[^\x60]*\x60|"[^"]*"|[^\s=!<>]+))`
 const COMPARES = String.raw`\s*(?:=|!=|<>|<|>|(?:not\s+)?(?:i?like|in)\b|is\b)`
@@ -78,29 +78,27 @@ function unescaped(text: string): string {
 
 /** What makes a model on the server at `uri`, once there is something trained. */
 export function modelSnippet(uri: string): string {
-  return [
-    'import mlflow',
-    `mlflow.set_tracking_uri(${pyString(uri)})`,
+  return pythonAt(
+    uri,
     '',
     'with mlflow.start_run():',
     '    mlflow.sklearn.log_model(',
     '        model, name="model", registered_model_name="my-model"',
     '    )',
-  ].join('\n')
+  )
 }
 
 /** What makes a prompt on the server at `uri`. */
 export function registerSnippet(uri: string): string {
-  return [
-    'import mlflow',
-    `mlflow.set_tracking_uri(${pyString(uri)})`,
+  return pythonAt(
+    uri,
     '',
     'mlflow.genai.register_prompt(',
     '    name="summarise",',
     '    template="Summarise in {{ count }} sentences: {{ text }}",',
     '    commit_message="The first try",',
     ')',
-  ].join('\n')
+  )
 }
 
 export function promptSnippet(uri: string): string {

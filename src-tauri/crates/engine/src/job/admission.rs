@@ -86,6 +86,7 @@ pub(super) struct Admitted {
     user: User,
     /// A credential, until the attempt ends.
     secret: String,
+    hash: Hash,
     /// Of the jobs before it in its graph, JSON.
     results: Vec<String>,
     /// The slots of graphics processors that it was given.
@@ -101,13 +102,14 @@ pub(super) fn admit(tx: &mut WriteTx<'_>, claimed: &JobRow) -> StoreResult<Optio
     let secret = format!("bl_{}", random_secret());
     let name: String = format!("job {}", job.task_id).chars().take(100).collect();
     let expires_at = tx.now() + TOKEN_MS;
-    let token = tx.insert_token(user.id, &name, &sha256(&secret), Scope::Log, Some(expires_at))?;
+    let hash = sha256(&secret);
+    let token = tx.insert_token(user.id, &name, &hash, Scope::Log, Some(expires_at))?;
     tx.set_attempt_token(*row, job.attempt, token.id)?;
     let gpu_slots = match job.options.gpus {
         0 => Vec::new(),
         _ => tx.attempts(*row)?.pop().unwrap_or_default().gpu_slots,
     };
-    Ok(Some(Admitted { user, secret, results: tx.results_before(*row)?, gpu_slots }))
+    Ok(Some(Admitted { user, secret, hash, results: tx.results_before(*row)?, gpu_slots }))
 }
 
 /// What attempts are given, from their claim to their end.
@@ -128,8 +130,7 @@ impl Admissions {
 
     /// Keeps what was given to the attempt at a job.
     pub(super) fn keep(&self, task_id: String, admitted: Admitted) {
-        let hash = sha256(&admitted.secret);
-        self.all().insert(task_id, Admission { hash, admitted: Some(admitted) });
+        self.all().insert(task_id, Admission { hash: admitted.hash, admitted: Some(admitted) });
     }
 
     /// Hands out what its process is given.
@@ -197,7 +198,7 @@ pub(super) fn environment(
     url: &str,
     slots: u32,
 ) -> Vec<(String, String)> {
-    let Admitted { user, secret, results, gpu_slots } = admitted;
+    let Admitted { user, secret, results, gpu_slots, .. } = admitted;
     let inside = |name: &str| folder.join(name).to_string_lossy().into_owned();
     let mut env: Vec<(String, String)> = PASSED_ON
         .iter()

@@ -303,20 +303,6 @@ CREATE TABLE alias (
     PRIMARY KEY (registered_model_id, alias)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE change (
-    seq       INTEGER PRIMARY KEY AUTOINCREMENT,
-    kind      INTEGER NOT NULL,
-    entity    INTEGER NOT NULL,
-    field     ANY,
-    op        INTEGER NOT NULL,
-    hlc       INTEGER NOT NULL,
-    actor     INTEGER,
-    source    INTEGER NOT NULL DEFAULT 0,
-    step_from INTEGER,
-    step_to   INTEGER,
-    points    INTEGER
-) STRICT;
-
 CREATE TABLE trace (
     id                  INTEGER PRIMARY KEY AUTOINCREMENT,
     trace_id            TEXT NOT NULL UNIQUE,
@@ -995,3 +981,17 @@ CREATE TABLE job_limit (
 CREATE INDEX job_graph_alive ON job (root_id) WHERE lane <> 0 AND root_id IS NOT NULL;
 
 CREATE INDEX job_retried ON job (retries) WHERE retries > 0;
+
+CREATE TABLE "change" (
+    seq       INTEGER PRIMARY KEY,
+    kind      INTEGER NOT NULL,
+    entity    INTEGER NOT NULL,
+    field     ANY,
+    op        INTEGER NOT NULL,
+    hlc       INTEGER NOT NULL,
+    actor     INTEGER,
+    source    INTEGER NOT NULL DEFAULT 0,
+    step_from INTEGER,
+    step_to   INTEGER,
+    points    INTEGER
+) STRICT;

@@ -241,6 +241,25 @@ def test_a_commit_that_fails_is_not_acknowledged(start, action: str, status: int
     assert harness.run_cli(healed.data_dir, "db", "check").returncode == 0
 
 
+def test_what_the_disk_did_not_confirm_is_not_acknowledged(start, tmp_path: Path) -> None:
+    """The registry waits for the disk, a metric does not."""
+    refuses = tmp_path / "refuses"
+    server = start("--no-auth", BRANCHLINE_FAILPOINTS=f"store::sync=full:{refuses}")
+    run = server.new_run()
+    server.ok("POST", "/registered-models/create", {"name": "before"})
+    refuses.touch()
+    server.ok("POST", "/runs/log-metric", {"run_id": run, "key": "m", "value": 1, "timestamp": T0})
+    answer = server.mlflow("POST", "/registered-models/create", {"name": "during"})
+    assert answer.status_code == 500 and "did not confirm" in answer.json()["message"], answer.text
+    # A request that changes nothing has nothing to wait for.
+    again = server.mlflow("POST", "/registered-models/create", {"name": "before"})
+    assert again.json()["error_code"] == "RESOURCE_ALREADY_EXISTS", again.text
+    refuses.unlink()
+    # It was committed, and who asks again is told so.
+    again = server.mlflow("POST", "/registered-models/create", {"name": "during"})
+    assert again.json()["error_code"] == "RESOURCE_ALREADY_EXISTS", again.text
+
+
 def test_an_upload_that_fails_leaves_nothing(start) -> None:
     server = start("--no-auth", BRANCHLINE_FAILPOINTS="artifacts::rename=error")
     run = server.new_run()

@@ -228,7 +228,7 @@ impl Engine {
         permit::require_superuser(actor)?;
         let (key, how) = (key.to_owned(), self.reading(read_job));
         let queued = self
-            .durably(actor, move |tx, actor| {
+            .change_jobs(actor, move |tx, actor| {
                 let found = tx.schedule(&key)?;
                 let now = tx.now();
                 let new = job_now(&found.schedule.what.job, now, &how)?;
@@ -244,7 +244,6 @@ impl Engine {
                 Ok(Queued { job: tx.job(&queued.task_id)?.job, existed: queued.existed })
             })
             .await?;
-        self.inner.jobs.ring();
         Ok(queued)
     }
 
@@ -263,14 +262,13 @@ impl Engine {
                 return Ok(next_at);
             }
             let how = how.clone();
-            self.durably(&owner, move |tx, owner| {
+            self.change_jobs(&owner, move |tx, owner| {
                 for (schedule, set_back) in tx.due_schedules(AT_ONCE)? {
                     fire_due(tx, owner, &schedule, set_back, &how)?;
                 }
                 Ok(())
             })
             .await?;
-            self.inner.jobs.ring();
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::error::StoreResult;
 use crate::tx::View;
 use branchline_core::event::Cursor;
 use branchline_core::{ExperimentId, Permission, RunId, TraceId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 /// What a change is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,17 +128,17 @@ const FARTHEST: i64 = 50_000;
 const KEPT_MS: i64 = 7 * 24 * 3600 * 1000;
 
 pub(crate) fn last_seq(connection: &Connection) -> StoreResult<i64> {
-    let seq = connection
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'change'", [], |row| row.get(0))
-        .optional()?;
+    let seq: Option<i64> =
+        connection.query_row("SELECT max(seq) FROM change", [], |row| row.get(0))?;
     Ok(seq.unwrap_or(0))
 }
 
-/// Removes rows that are older than a week and in the index of words, tombstones excepted.
+/// Removes rows that are older than a week and in the index of words, tombstones excepted, and
+/// the newest, from which the log goes on counting.
 pub(crate) fn trim(connection: &Connection, now: i64) -> StoreResult<()> {
     connection.execute(
         "DELETE FROM change WHERE hlc < ?1 AND op <> ?2
-         AND seq <= (SELECT seq FROM search_state)",
+         AND seq <= (SELECT seq FROM search_state) AND seq < (SELECT max(seq) FROM change)",
         params![(now - KEPT_MS) << 16, Op::Erase as i64],
     )?;
     Ok(())

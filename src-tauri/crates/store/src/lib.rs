@@ -68,6 +68,7 @@ mod trace_search;
 mod trace_write;
 mod trash;
 mod tx;
+mod wal;
 mod webhook;
 mod writer;
 
@@ -208,16 +209,16 @@ impl Store {
         let last_seq = Arc::new(change::last_seq(&connection)?.into());
         let (events, _) = broadcast::channel(4096);
         let owed = Arc::new(Notify::new());
-        let syncer = syncer::Syncer::start(path, durability)?;
+        let wal = Arc::new(wal::Wal::of(path));
+        let syncer = syncer::Syncer::start(path, Arc::clone(&wal), durability)?;
         let writer = writer::Writer::start(
             connection,
             writer::Context {
-                durability,
+                disk: writer::Disk { durability, wal, dirty: syncer.handle() },
                 clock,
                 events: events.clone(),
                 owed: Arc::clone(&owed),
                 last_seq: Arc::clone(&last_seq),
-                dirty: syncer.handle(),
             },
         )?;
         let readers = Arc::new(readers::Readers::new(path));

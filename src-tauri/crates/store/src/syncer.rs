@@ -3,9 +3,9 @@
 
 use crate::Durability;
 use crate::connection;
+use crate::wal::Wal;
 use branchline_core::{Error, Result};
 use rusqlite::Connection;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -34,11 +34,11 @@ type Shared = Arc<(Mutex<State>, Condvar)>;
 pub(crate) struct Dirty(Shared);
 
 impl Dirty {
-    /// `synced` when the commit itself waited for the disk.
-    pub(crate) fn mark(&self, synced: bool) {
+    /// `unsynced` unless whoever committed waits for the disk.
+    pub(crate) fn mark(&self, unsynced: bool) {
         let (state, wake) = &*self.0;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.unsynced |= !synced;
+        state.unsynced |= unsynced;
         if !state.dirty {
             state.dirty = true;
             wake.notify_one();
@@ -52,10 +52,9 @@ pub(crate) struct Syncer {
 }
 
 impl Syncer {
-    pub(crate) fn start(path: &Path, durability: Durability) -> Result<Self> {
+    pub(crate) fn start(path: &Path, wal: Arc<Wal>, durability: Durability) -> Result<Self> {
         let shared = Shared::default();
-        let work =
-            Work { path: path.to_owned(), durability, shared: Arc::clone(&shared), wal: None };
+        let work = Work { path: path.to_owned(), durability, shared: Arc::clone(&shared), wal };
         let thread = std::thread::Builder::new()
             .name("store-sync".into())
             .spawn(move || work.run())
@@ -91,24 +90,23 @@ struct Work {
     path: PathBuf,
     durability: Durability,
     shared: Shared,
-    /// Stays open: closing a file of SQLite's drops the process's POSIX locks on it.
-    wal: Option<File>,
+    wal: Arc<Wal>,
 }
 
 impl Work {
-    fn run(mut self) {
+    fn run(self) {
         let mut connection: Option<Connection> = None;
         while !self.wait() {
             // Gather a few commits; an end cuts this short.
             let unsynced = self.pause();
             if unsynced
                 && self.durability == Durability::Balanced
-                && let Err(error) = self.sync()
+                && let Err(error) = self.wal.sync()
             {
                 tracing::error!(%error, "the write-ahead log could not be synced to disk");
             }
             // A checkpoint syncs two files, which callers that wait for the disk feel.
-            if self.wal_bytes() > CHECKPOINT_BYTES
+            if self.wal.bytes() > CHECKPOINT_BYTES
                 && self.checkpoint(&mut connection, "NOOP") > CHECKPOINT_PAGES
             {
                 self.checkpoint(&mut connection, "PASSIVE");
@@ -137,23 +135,6 @@ impl Work {
         // Marked again by commits that come while this sync runs.
         state.dirty = false;
         std::mem::take(&mut state.unsynced)
-    }
-
-    fn wal_path(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push("-wal");
-        name.into()
-    }
-
-    fn wal_bytes(&self) -> u64 {
-        std::fs::metadata(self.wal_path()).map_or(0, |m| m.len())
-    }
-
-    fn sync(&mut self) -> std::io::Result<()> {
-        if self.wal.is_none() {
-            self.wal = Some(File::options().read(true).write(true).open(self.wal_path())?);
-        }
-        self.wal.as_ref().map_or(Ok(()), File::sync_data)
     }
 
     /// Answers how many pages of the log are not in the database.

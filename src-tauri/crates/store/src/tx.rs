@@ -88,16 +88,21 @@ pub(crate) struct Pending {
     metrics: Vec<((i64, i64), Logged)>,
     last_seq: Option<i64>,
     owes: bool,
+    then: Vec<Then>,
 }
 
+/// What follows a commit.
+type Then = Box<dyn FnOnce() + Send>;
+
 impl Pending {
-    pub(crate) fn mark(&self) -> (usize, usize) {
-        (self.events.len(), self.metrics.len())
+    pub(crate) fn mark(&self) -> [usize; 3] {
+        [self.events.len(), self.metrics.len(), self.then.len()]
     }
 
-    pub(crate) fn reset(&mut self, (events, metrics): (usize, usize)) {
+    pub(crate) fn reset(&mut self, [events, metrics, then]: [usize; 3]) {
         self.events.truncate(events);
         self.metrics.truncate(metrics);
+        self.then.truncate(then);
     }
 
     pub(crate) fn last_seq(&self) -> Option<i64> {
@@ -107,6 +112,11 @@ impl Pending {
     /// Whether something is owed to somebody; what was taken back may have been it.
     pub(crate) fn owes(&self) -> bool {
         self.owes
+    }
+
+    /// Does what was to follow the commit.
+    pub(crate) fn follow(&mut self) {
+        self.then.drain(..).for_each(|then| then());
     }
 
     pub(crate) fn finish(self) -> (Vec<Event>, HashMap<(i64, i64), PendingMetric>) {
@@ -157,6 +167,12 @@ impl<'c> WriteTx<'c> {
         if self.pending.events.last() != Some(&event) {
             self.pending.events.push(event);
         }
+    }
+
+    /// Does `then` once this has committed, before it is on the disk: a word to somebody who
+    /// need not wait for that, and nothing that takes time.
+    pub fn once_committed(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.pending.then.push(Box::new(then));
     }
 
     /// Something is owed to somebody once this has committed.
@@ -228,9 +244,6 @@ impl<'c> WriteTx<'c> {
             .or_else(|| self.coalesce.recent.get(&(run, key)).copied())
             .filter(|logged| Coalesce::open(logged, self.now));
         if let Some(before) = before {
-            self.connection
-                .prepare_cached("DELETE FROM change WHERE seq = ?1")?
-                .execute([before.seq])?;
             range.from = range.from.min(before.range.from);
             range.to = range.to.max(before.range.to);
             range.points += before.range.points;
@@ -253,6 +266,12 @@ impl<'c> WriteTx<'c> {
                 range.points,
             ])?;
         let seq = self.connection.last_insert_rowid();
+        // Not before: the newest row is what the next one counts from.
+        if let Some(before) = before {
+            self.connection
+                .prepare_cached("DELETE FROM change WHERE seq = ?1")?
+                .execute([before.seq])?;
+        }
         self.pending.last_seq = Some(seq);
         self.pending.metrics.push(((run, key), Logged { seq, since, range }));
         Ok(seq)

@@ -1,14 +1,15 @@
 //! The one connection that writes, and the thread that has it by day. The thread takes
-//! whatever is queued, commits it at once, and answers the callers after the commit: requests
-//! that arrive together share one. While it has nothing to do, a caller with a brief request
-//! borrows the connection and commits for itself: waking the thread and being woken by it
-//! would cost more than the write.
+//! whatever is queued, commits it at once, and answers the callers: requests that arrive
+//! together share one commit, and those that are to be on the disk one sync after it. While the
+//! connection is free, a caller with a brief request borrows it and commits for itself: waking
+//! the thread and being woken by it would cost more than the write.
 
 use crate::error::{StoreError, StoreResult};
 use crate::names::Names;
 use crate::rule_watch::Rules;
 use crate::syncer::Dirty;
 use crate::tx::{Coalesce, Pending, WriteTx};
+use crate::wal::Wal;
 use crate::{Class, Durability};
 use branchline_core::event::Event;
 use branchline_core::{Clock, Error, ErrorCode, Result, failpoint};
@@ -27,21 +28,52 @@ const BATCH: usize = 256;
 /// background checkpoint never catches up with a writer that does not pause.
 const LOG_PAGES: i32 = 16_384;
 /// Batches between two looks at the log's length.
-const CHECK_EVERY: u64 = 64;
+const LOOK_EVERY: u32 = 64;
 
 pub(crate) struct Context {
-    pub(crate) durability: Durability,
+    pub(crate) disk: Disk,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) events: broadcast::Sender<Event>,
     /// Rung when something may be owed to somebody.
     pub(crate) owed: Arc<Notify>,
     pub(crate) last_seq: Arc<AtomicI64>,
+}
+
+/// How what is committed reaches the disk.
+#[derive(Clone)]
+pub(crate) struct Disk {
+    pub(crate) durability: Durability,
+    pub(crate) wal: Arc<Wal>,
     pub(crate) dirty: Dirty,
+}
+
+impl Disk {
+    /// Whether a request of that class is answered only when it is there.
+    fn is_waited_for(&self, class: Class) -> bool {
+        match self.durability {
+            Durability::PowerSafe => true,
+            Durability::Balanced => class == Class::Durable,
+            Durability::Fast => false,
+        }
+    }
+
+    /// Waits until what was committed is there.
+    fn sync(&self) -> StoreResult<()> {
+        let synced = failpoint!("store::sync").map_err(std::io::Error::other);
+        synced.and_then(|()| self.wal.sync()).map_err(|cause| {
+            tracing::error!(%cause, "a commit could not be synced to disk");
+            self.dirty.mark(true);
+            let refused = Error::internal("The disk did not confirm a change that was made.")
+                .hint("It is there now, and a power cut may undo it: check the disk's health.");
+            refused.source(cause).into()
+        })
+    }
 }
 
 pub(crate) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Request>>>,
     desk: Arc<Desk>,
+    disk: Disk,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -51,6 +83,8 @@ type Desk = Mutex<Option<Connected>>;
 struct Request {
     class: Class,
     work: Box<dyn Work>,
+    /// It did something that lasts.
+    kept: bool,
 }
 
 /// A request's closure with its result and where to send it.
@@ -115,13 +149,14 @@ fn closing() -> Error {
 impl Writer {
     pub(crate) fn start(connection: Connection, context: Context) -> Result<Self> {
         let (queue, requests) = mpsc::channel(QUEUE);
+        let disk = context.disk.clone();
         let desk = Arc::new(Desk::new(Some(Connected::new(connection, context))));
-        let mine = Arc::clone(&desk);
+        let (its_desk, its_disk) = (Arc::clone(&desk), disk.clone());
         let thread = std::thread::Builder::new()
             .name("store-write".into())
-            .spawn(move || serve(&mine, requests))
+            .spawn(move || serve(&its_desk, &its_disk, requests))
             .map_err(|e| Error::internal("The writer thread cannot be started.").source(e))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), desk, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue: Mutex::new(Some(queue)), desk, disk, thread: Mutex::new(Some(thread)) })
     }
 
     pub(crate) async fn submit<T, F>(&self, class: Class, work: F) -> Result<T>
@@ -133,7 +168,7 @@ impl Writer {
         let work = Box::new(Closure { work: Some(work), result: None, reply });
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let queue = queue.ok_or_else(closing)?;
-        if let Err(request) = self.by_the_caller(&queue, Request { class, work }) {
+        if let Err(request) = self.by_the_caller(&queue, Request { class, work, kept: false }) {
             queue.send(request).await.map_err(|_| closing())?;
         }
         drop(queue);
@@ -147,13 +182,14 @@ impl Writer {
         queue: &mpsc::Sender<Request>,
         request: Request,
     ) -> std::result::Result<(), Request> {
-        if request.class != Class::Brief || queue.capacity() < QUEUE {
+        let is_brief = request.class == Class::Brief && !self.disk.is_waited_for(request.class);
+        if !is_brief || queue.capacity() < QUEUE {
             return Err(request);
         }
         let Ok(mut desk) = self.desk.try_lock() else { return Err(request) };
         match desk.as_mut() {
-            Some(connected) if connected.may_be_borrowed() => {
-                connected.commit(vec![request]);
+            Some(connected) if !connected.log_is_due() => {
+                connected.commit(vec![request]).answer(&self.disk);
                 Ok(())
             }
             _ => Err(request),
@@ -190,21 +226,52 @@ pub(crate) fn seed(
 }
 
 /// The thread: batches, until nobody can queue any more.
-fn serve(desk: &Desk, mut requests: mpsc::Receiver<Request>) {
+fn serve(desk: &Desk, disk: &Disk, mut requests: mpsc::Receiver<Request>) {
     while let Some(first) = requests.blocking_recv() {
-        let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(connected) = desk.as_mut() else { return };
         let mut batch = vec![first];
-        while batch.len() < BATCH
-            && let Ok(next) = requests.try_recv()
-        {
-            batch.push(next);
-        }
-        connected.commit(batch);
-        connected.checkpoint_if_long();
+        let committed = {
+            let mut desk = desk.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(connected) = desk.as_mut() else { return };
+            while batch.len() < BATCH
+                && let Ok(next) = requests.try_recv()
+            {
+                batch.push(next);
+            }
+            if connected.log_is_due() {
+                connected.checkpoint_if_long();
+            }
+            connected.commit(batch)
+        };
+        // Others have the connection while these wait for the disk.
+        committed.answer(disk);
     }
     if let Some(connected) = desk.lock().unwrap_or_else(PoisonError::into_inner).take() {
         connected.end();
+    }
+}
+
+/// A batch that was committed, or refused as a whole.
+struct Committed {
+    batch: Vec<Request>,
+    outcome: StoreResult<()>,
+}
+
+impl Committed {
+    /// Answers its callers, those last who wait for the disk.
+    fn answer(self, disk: &Disk) {
+        let Self { batch, outcome } = self;
+        let (waiting, done): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|one| one.kept && disk.is_waited_for(one.class));
+        for request in done {
+            request.work.answer(outcome.as_ref().err());
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        let outcome = outcome.and_then(|()| disk.sync());
+        for request in waiting {
+            request.work.answer(outcome.as_ref().err());
+        }
     }
 }
 
@@ -214,8 +281,8 @@ struct Connected {
     names: Names,
     rules: Rules,
     coalesce: Coalesce,
-    synchronous: &'static str,
-    batches: u64,
+    /// Batches since the last look at the log's length.
+    unlooked: u32,
 }
 
 impl Connected {
@@ -226,16 +293,13 @@ impl Connected {
             names: Names::default(),
             rules: Rules::default(),
             coalesce: Coalesce::default(),
-            synchronous: "NORMAL",
-            batches: 0,
+            unlooked: 0,
         }
     }
 
-    /// Whether a caller may commit here: not where it would have to wait for the disk, and
-    /// not when the length of the log is due to be looked at.
-    fn may_be_borrowed(&self) -> bool {
-        self.context.durability != Durability::PowerSafe
-            && !(self.batches + 1).is_multiple_of(CHECK_EVERY)
+    /// Whether it is time to look at the log's length, which no caller does for itself.
+    fn log_is_due(&self) -> bool {
+        self.unlooked >= LOOK_EVERY
     }
 
     fn end(self) {
@@ -245,13 +309,15 @@ impl Connected {
         }
     }
 
-    fn commit(&mut self, mut batch: Vec<Request>) {
-        self.batches += 1;
+    fn commit(&mut self, mut batch: Vec<Request>) -> Committed {
+        self.unlooked += 1;
         let mut pending = Pending::default();
         let outcome = self.transact(&mut batch, &mut pending);
         match &outcome {
             Ok(()) => {
-                self.context.dirty.mark(self.synchronous == "FULL");
+                let disk = &self.context.disk;
+                let is_synced = batch.iter().any(|one| one.kept && disk.is_waited_for(one.class));
+                disk.dirty.mark(!is_synced);
                 self.publish(pending);
             }
             Err(error) => {
@@ -264,14 +330,10 @@ impl Connected {
                 }
             }
         }
-        for request in batch {
-            request.work.answer(outcome.as_ref().err());
-        }
+        Committed { batch, outcome }
     }
 
     fn transact(&mut self, batch: &mut [Request], pending: &mut Pending) -> StoreResult<()> {
-        let durable = batch.iter().any(|request| request.class == Class::Durable);
-        self.set_synchronous(durable)?;
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let now = self.context.clock.now_ms();
         if let [request] = batch {
@@ -299,36 +361,23 @@ impl Connected {
         let mark = pending.mark();
         let (names, rules, coalesce) = (&self.names, &self.rules, &self.coalesce);
         let mut tx = WriteTx::new(&self.connection, names, rules, coalesce, pending, now);
-        let keep = request.work.run(&mut tx);
-        if !keep {
+        request.kept = request.work.run(&mut tx);
+        if !request.kept {
             pending.reset(mark);
             self.names.clear();
             self.rules.forget();
         }
-        keep
+        request.kept
     }
 
-    /// A pragma between transactions: cheap, and only when the level changes.
-    fn set_synchronous(&mut self, durable: bool) -> StoreResult<()> {
-        let wanted = match self.context.durability {
-            Durability::PowerSafe => "FULL",
-            Durability::Balanced if durable => "FULL",
-            Durability::Balanced | Durability::Fast => "NORMAL",
-        };
-        if self.synchronous != wanted {
-            self.connection.pragma_update(None, "synchronous", wanted)?;
-            self.synchronous = wanted;
-        }
-        Ok(())
-    }
-
-    fn publish(&mut self, pending: Pending) {
+    fn publish(&mut self, mut pending: Pending) {
         if let Some(seq) = pending.last_seq() {
             self.context.last_seq.store(seq, Ordering::Release);
         }
         if pending.owes() {
             self.context.owed.notify_one();
         }
+        pending.follow();
         let (events, metrics) = pending.finish();
         self.coalesce.apply(metrics);
         for event in events {
@@ -343,10 +392,8 @@ impl Connected {
         self.coalesce = Coalesce::default();
     }
 
-    fn checkpoint_if_long(&self) {
-        if !self.batches.is_multiple_of(CHECK_EVERY) {
-            return;
-        }
+    fn checkpoint_if_long(&mut self) {
+        self.unlooked = 0;
         let pages: rusqlite::Result<i32> =
             self.connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1));
         if pages.is_ok_and(|pages| pages > LOG_PAGES)

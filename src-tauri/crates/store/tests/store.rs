@@ -4,6 +4,7 @@
 use branchline_core::search::{parse_run_filter, parse_run_order};
 use branchline_core::{ExperimentId, SystemClock, ViewType};
 use branchline_store::{Durability, RunQuery, Store};
+use refinery::{Runner, Target};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,6 +47,38 @@ async fn the_committed_schema_is_the_sum_of_the_migrations() {
     }
     let committed = std::fs::read_to_string(&committed).unwrap();
     assert_eq!(committed, schema, "run this test with UPDATE_SNAPSHOTS=1 and commit the file");
+}
+
+/// A database as a program left it that knew no more than so many migrations.
+fn of_schema(path: &Path, version: i32) -> rusqlite::Connection {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../migrations");
+    let mut connection = rusqlite::Connection::open(path).unwrap();
+    let runner = Runner::new(&refinery::load_sql_migrations(folder).unwrap());
+    let runner = runner.set_grouped(true).set_target(Target::Version(version));
+    runner.run(&mut connection).unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn the_change_log_counts_on_where_its_newest_rows_were_trimmed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    let old = of_schema(&path, 14);
+    let text =
+        "INSERT INTO change (seq, kind, entity, op, hlc) VALUES (40, 1, 0, 2, 0), (41, 1, 0, 2, 0)";
+    old.execute(text, []).unwrap();
+    old.execute("UPDATE search_state SET seq = 41", []).unwrap();
+    old.execute("DELETE FROM change WHERE seq = 41", []).unwrap();
+    drop(old);
+    for _ in 0..2 {
+        // Opening trims what is older than a week.
+        let store = open(&path);
+        assert_eq!(store.cursor().seq, 41);
+        store.close().await;
+    }
+    let rows = rusqlite::Connection::open(&path).unwrap();
+    let left: i64 = rows.query_row("SELECT count(*) FROM change", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 1);
 }
 
 #[tokio::test]

@@ -39,6 +39,28 @@ async fn a_brief_write_runs_where_it_is_asked_while_nobody_else_writes() {
 }
 
 #[tokio::test]
+async fn what_follows_a_commit_is_done_before_its_answer_and_only_if_it_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, Durability::Balanced);
+    for class in [Class::Brief, Class::Tracking, Class::Durable] {
+        let (word, mut words) = tokio::sync::mpsc::unbounded_channel();
+        let refused = word.clone();
+        let failed = store.write(class, move |tx| -> std::result::Result<(), StoreError> {
+            tx.once_committed(move || refused.send("refused").unwrap());
+            Err(Error::invalid("no").into())
+        });
+        assert!(failed.await.is_err());
+        let kept = store.write(class, move |tx| {
+            tx.once_committed(move || word.send("kept").unwrap());
+            Ok(())
+        });
+        kept.await.unwrap();
+        assert_eq!(words.try_recv(), Ok("kept"));
+        assert!(words.try_recv().is_err());
+    }
+}
+
+#[tokio::test]
 async fn what_waits_for_the_disk_never_runs_on_the_callers_thread() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder, Durability::PowerSafe);

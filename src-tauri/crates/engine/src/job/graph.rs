@@ -183,7 +183,7 @@ impl Engine {
             None => return Err(Error::invalid("A graph has at least one job.")),
         };
         let queued = self
-            .durably(actor, move |tx, actor| {
+            .change_jobs(actor, move |tx, actor| {
                 let mut builder = Builder { tx, actor, root, made: Vec::new() };
                 let last = builder.build(&graph, &[])?;
                 let Builder { root, made, .. } = builder;
@@ -197,7 +197,6 @@ impl Engine {
                 })
             })
             .await?;
-        self.inner.jobs.ring();
         if rules.inline {
             for task_id in &queued.task_ids {
                 self.ended_job(actor, task_id).await?;

@@ -16,7 +16,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// What running jobs needs to know of the program around it.
@@ -227,25 +227,33 @@ impl JobLedger for Ledger {
         let machine = self.engine.inner.power.machine(self.engine.inner.gpu_slots);
         let (class, ends) = (class_of(ended), ended.to_vec());
         let controls = self.engine.inner.jobs.clone();
-        let (claims, admitted) = self
-            .engine
-            .write(&self.owner, class, move |tx, actor| {
-                for one in &ends {
-                    finish_attempted(tx, actor, one)?;
+        let (hand, mut handed) = oneshot::channel();
+        let written = self.engine.write(&self.owner, class, move |tx, actor| {
+            for one in &ends {
+                finish_attempted(tx, actor, one)?;
+            }
+            let mut claims = tx.claim_jobs(actor, &worker, room, lease, machine)?;
+            let mut admitted = Vec::new();
+            for found in &mut claims.jobs {
+                controls.hold(&found.job.task_id);
+                if is_called(&found.job) {
+                    tx.start_claimed(actor, found)?;
+                } else if let Some(given) = admit(tx, found)? {
+                    admitted.push((found.job.task_id.clone(), given));
                 }
-                let mut claims = tx.claim_jobs(actor, &worker, room, lease, machine)?;
-                let mut admitted = Vec::new();
-                for found in &mut claims.jobs {
-                    controls.hold(&found.job.task_id);
-                    if is_called(&found.job) {
-                        tx.start_claimed(actor, found)?;
-                    } else if let Some(given) = admit(tx, found)? {
-                        admitted.push((found.job.task_id.clone(), given));
-                    }
-                }
-                Ok((claims, admitted))
-            })
-            .await?;
+            }
+            tx.once_committed(move || drop(hand.send((claims, admitted))));
+            Ok(())
+        });
+        // What was claimed starts while the ends that were noted with it get to the disk.
+        let (claims, admitted) = tokio::select! {
+            biased;
+            Ok(claimed) = &mut handed => claimed,
+            written = written => {
+                written?;
+                handed.await.map_err(|_| Error::internal("A claim was not handed over."))?
+            }
+        };
         // In this order: what ended may be what was claimed again.
         self.have_ended(ended);
         admitted.into_iter().for_each(|(id, given)| self.admissions.keep(id, given));

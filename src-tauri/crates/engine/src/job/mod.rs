@@ -22,7 +22,7 @@ use branchline_core::job_order::JobOrder;
 use branchline_core::{
     Actor, Attempt, Error, Job, JobEvent, JobState, NewJob, Page, Result, Scope,
 };
-use branchline_store::{JobQuery, JobRow, Place, StoreResult, View};
+use branchline_store::{JobQuery, JobRow, Place, StoreResult, View, WriteTx};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
@@ -208,14 +208,11 @@ impl Engine {
         permit::require_superuser(actor)?;
         self.job_rules().apply(&mut new);
         self.check_job(&new)?;
-        let queued = self
-            .durably(actor, move |tx, actor| {
-                let queued = tx.enqueue_job(actor, &new, &Place::default())?;
-                Ok(Queued { job: tx.job(&queued.task_id)?.job, existed: queued.existed })
-            })
-            .await?;
-        self.inner.jobs.ring();
-        Ok(queued)
+        self.change_jobs(actor, move |tx, actor| {
+            let queued = tx.enqueue_job(actor, &new, &Place::default())?;
+            Ok(Queued { job: tx.job(&queued.task_id)?.job, existed: queued.existed })
+        })
+        .await
     }
 
     /// A job as it is after its end.
@@ -312,7 +309,7 @@ impl Engine {
         permit::require_superuser(actor)?;
         let id = task_id.to_owned();
         let (job, runs) = self
-            .durably(actor, move |tx, actor| {
+            .change_jobs(actor, move |tx, actor| {
                 let job = tx.job(&id)?;
                 let runs = tx.cancel_job(actor, &job, "Cancelled.")?;
                 Ok((tx.job(&id)?.job, runs))
@@ -321,7 +318,6 @@ impl Engine {
         if runs {
             self.inner.jobs.cancel(task_id);
         }
-        self.inner.jobs.ring();
         Ok(job)
     }
 
@@ -332,15 +328,12 @@ impl Engine {
     pub async fn retry_job(&self, actor: &Actor, task_id: &str) -> Result<Job> {
         permit::require_superuser(actor)?;
         let id = task_id.to_owned();
-        let job = self
-            .durably(actor, move |tx, actor| {
-                let job = tx.job(&id)?;
-                tx.requeue_job(actor, &job)?;
-                Ok(tx.job(&id)?.job)
-            })
-            .await?;
-        self.inner.jobs.ring();
-        Ok(job)
+        self.change_jobs(actor, move |tx, actor| {
+            let job = tx.job(&id)?;
+            tx.requeue_job(actor, &job)?;
+            Ok(tx.job(&id)?.job)
+        })
+        .await
     }
 
     /// Forgets an ended job, its history and its folder.
@@ -399,9 +392,20 @@ impl Engine {
         self.check_slots(new)
     }
 
-    /// There may be something to run.
-    pub(crate) fn ring_jobs(&self) {
-        self.inner.jobs.ring();
+    /// A durable write after which there may be something to run. The dispatcher hears of it
+    /// while it is on its way to the disk, so that a job starts meanwhile.
+    pub(crate) async fn change_jobs<T, F>(&self, actor: &Actor, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut WriteTx<'_>, &Actor) -> StoreResult<T> + Send + 'static,
+    {
+        let jobs = self.inner.jobs.clone();
+        self.durably(actor, move |tx, actor| {
+            let done = work(tx, actor)?;
+            tx.once_committed(move || jobs.ring());
+            Ok(done)
+        })
+        .await
     }
 
     /// Ends a job that runs here and was cancelled.

@@ -93,12 +93,11 @@ impl Engine {
         let change = update.change()?;
         let name = name.to_owned();
         let queue = self
-            .durably(actor, move |tx, _| {
+            .change_jobs(actor, move |tx, _| {
                 tx.set_queue(&name, &change)?;
                 Ok(tx.queues()?.into_iter().find(|queue| queue.name == name))
             })
             .await?;
-        self.inner.jobs.ring();
         queue.ok_or_else(|| Error::internal("A queue that was made is not there."))
     }
 
@@ -154,9 +153,7 @@ impl Engine {
             return Err(Error::invalid("A rate is at most a thousand starts a second."));
         }
         let task = task.to_owned();
-        self.durably(actor, move |tx, _| tx.set_job_rate(&task, interval_ms)).await?;
-        self.inner.jobs.ring();
-        Ok(())
+        self.change_jobs(actor, move |tx, _| tx.set_job_rate(&task, interval_ms)).await
     }
 
     /// Rates of tasks: name and milliseconds between two starts.

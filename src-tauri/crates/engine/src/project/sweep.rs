@@ -113,13 +113,12 @@ impl Engine {
             states: Default::default(),
         };
         let id = sweep.id.clone();
-        self.durably(actor, move |tx, actor| {
+        self.change_jobs(actor, move |tx, actor| {
             tx.insert_sweep(actor, &sweep)?;
             let place = Place { root: Some(sweep.id), ..Place::default() };
             jobs.iter().try_for_each(|job| tx.enqueue_job(actor, job, &place).map(drop))
         })
         .await?;
-        self.ring_jobs();
         self.sweep(actor, &id).await
     }
 
@@ -171,7 +170,7 @@ impl Engine {
         permit::require_superuser(actor)?;
         let id = id.to_owned();
         let (stopped, told) = self
-            .durably(actor, move |tx, actor| {
+            .change_jobs(actor, move |tx, actor| {
                 let sweep = tx.sweep(&id)?;
                 let (mut stopped, mut told) = (0, Vec::new());
                 for job in tx.open_jobs_of(&sweep.id)? {
@@ -188,7 +187,6 @@ impl Engine {
             })
             .await?;
         told.iter().for_each(|task_id| self.end_running_job(task_id));
-        self.ring_jobs();
         Ok(stopped)
     }
 }

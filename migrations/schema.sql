@@ -995,3 +995,11 @@ CREATE TABLE "change" (
     step_to   INTEGER,
     points    INTEGER
 ) STRICT;
+
+CREATE TABLE trace_link (
+    trace_id   TEXT NOT NULL,
+    run_id     TEXT NOT NULL,
+    created_by INTEGER REFERENCES user (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (trace_id, run_id)
+) STRICT, WITHOUT ROWID;

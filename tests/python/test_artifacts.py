@@ -152,6 +152,21 @@ def test_delete_by_the_proxy(server: Server, client: MlflowClient, run: str) -> 
 
 
 @pytest.mark.branchline_only
+def test_a_root_may_be_written_as_the_servers_address(start) -> None:
+    """As servers were told to have it before `mlflow-artifacts:` was known."""
+    route = "/api/2.0/mlflow-artifacts/artifacts/below"
+    server = start("--no-auth", "--default-artifact-root", f"http://tracking.example{route}")
+    experiment = server.ok("POST", "/experiments/create", {"name": "a"})["experiment_id"]
+    info = server.ok("POST", "/runs/create", {"experiment_id": experiment})["run"]["info"]
+    assert info["artifact_uri"] == f"http://tracking.example{route}/{experiment}/{info['run_id']}/artifacts"
+    file = info["artifact_uri"].removeprefix("http://tracking.example") + "/folder/a.txt"
+    assert server.request("PUT", file, data=b"words").status_code == 200
+    listed = server.ok("GET", "/artifacts/list", {"run_id": info["run_id"], "path": "folder"})
+    assert [file["path"] for file in listed["files"]] == ["folder/a.txt"]
+    answer = server.get("/get-artifact", params={"run_id": info["run_id"], "path": "folder/a.txt"})
+    assert answer.content == b"words"
+
+
 def test_ranges(server: Server, client: MlflowClient, run: str) -> None:
     client.log_text(run, "0123456789", "digits.txt")
     url = f"/api/v1/runs/{run}/artifacts/content"

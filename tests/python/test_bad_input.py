@@ -265,6 +265,16 @@ def test_unknown_routes_and_methods(server: Server) -> None:
     assert server.request("DELETE", "/api/2.0/mlflow/runs/create").status_code == 405
 
 
+def test_a_slash_too_many_leads_to_the_route(server: Server, run: str) -> None:
+    answer = raw.send(server, "GET", f"//api/2.0//mlflow/runs/get?run_id={run}")
+    assert answer.status == 308
+    assert answer.headers["location"].endswith(f"/api/2.0/mlflow/runs/get?run_id={run}"), answer
+    assert server.get(f"//api/2.0/mlflow/runs/get?run_id={run}").json()["run"]["info"]["run_id"] == run
+    # The server's own host, whatever the path looks like.
+    answer = raw.send(server, "GET", "//evil.example//x")
+    assert "//evil" not in answer.headers.get("location", "")
+
+
 def test_odd_query_strings(server: Server) -> None:
     for query in ("run_id=%ff%fe", "run_id=%00", "run_id=a&run_id=b", "=", "&&&", "run_id", "run_id=%"):
         answer = raw.send(server, "GET", f"/api/2.0/mlflow/runs/get?{query}")

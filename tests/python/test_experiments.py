@@ -28,6 +28,18 @@ def test_create_read_rename(client: MlflowClient, name: str) -> None:
     assert client.get_experiment_by_name(name) is None
 
 
+def test_a_relative_location_starts_from_the_servers_folder(server: Server, client: MlflowClient, name: str) -> None:
+    """As everywhere, the client's folder is not the server's."""
+    place = "my location/of it"
+    for location, head in [(place, ""), (f"file:{place}", "file://")]:
+        made = client.create_experiment(f"{name} {head}", artifact_location=location)
+        read = client.get_experiment(made).artifact_location
+        assert read.startswith(f"{head}/") and read.endswith(f"/{place}"), read
+    for kept in ["/tmp/a/../b", "file:///tmp/a", "s3://bucket/a", "mlflow-artifacts:/x"]:
+        made = client.create_experiment(f"{name} {kept}", artifact_location=kept)
+        assert client.get_experiment(made).artifact_location == kept
+
+
 def test_names_are_taken_even_by_the_deleted(client: MlflowClient, name: str) -> None:
     made = client.create_experiment(name)
     for _ in range(2):

@@ -97,6 +97,15 @@ def test_sampled_history_keeps_first_and_last(server: Server, client: MlflowClie
     assert 40 <= len(steps) <= 60
 
 
+def test_a_sample_holds_as_many_points_as_asked_for(server: Server, client: MlflowClient, run: str) -> None:
+    """However alike they are; those that MLflow chooses."""
+    client.log_batch(run, [Metric("flat", 10.0, 1, step) for step in range(10)])
+    for most, expected in [(5, [0, 2, 4, 6, 9]), (4, [0, 3, 6, 9]), (1, [9]), (10, list(range(10)))]:
+        query = {"run_ids": run, "metric_key": "flat", "max_results": most}
+        answer = server.get("/ajax-api/2.0/mlflow/metrics/get-history-bulk-interval", params=query)
+        assert [point["step"] for point in answer.json()["metrics"]] == expected
+
+
 def test_model_and_dataset_of_a_point(server: Server, run: str) -> None:
     body = {
         "run_id": run, "key": "m", "value": 1.0, "timestamp": T0, "step": 1,

@@ -42,7 +42,7 @@ def test_model_from_log_to_prediction(client: MlflowClient, experiment: str, nam
     assert mlflow.sklearn.load_model(f"models:/{name}/1").coef_ == pytest.approx([3.0])
     assert mlflow.pyfunc.load_model(f"runs:/{active.info.run_id}/model").predict(np.array([[1.0]])) == pytest.approx([4.0])
     tags = client.get_logged_model(info.model_id).tags
-    assert name in tags["mlflow.modelVersions"]
+    assert tags["mlflow.modelVersions"].startswith(f'[{{"name": "{name}", "version": 1}}')
 
 
 def test_life_of_a_logged_model(client: MlflowClient, experiment: str, run: str) -> None:
@@ -98,6 +98,10 @@ def test_search_logged_models(client: MlflowClient, experiment: str, run: str) -
     assert found("name LIKE '%b%'") == "b"
     assert found(f"model_id = '{made['d']}'") == "d"
     assert found(order_by=[{"field_name": "metrics.acc", "ascending": False}]) == "cbad"
+    client.log_metric(run, "acc", 0.9, model_id=made["b"], dataset_name="train", dataset_digest="1")
+    train = [{"dataset_name": "train", "dataset_digest": "1"}]
+    assert found(datasets=train) == found("name != 'z'", datasets=train) == "b"
+    assert found("metrics.acc < 0.5", datasets=train) == found(datasets=[train[0] | {"dataset_digest": "2"}]) == ""
     first = client.search_logged_models([experiment], max_results=3, order_by=by_name)
     assert first.token
     rest = client.search_logged_models([experiment], max_results=3, order_by=by_name, page_token=first.token)

@@ -215,6 +215,21 @@ def test_traces_link_to_a_run(server: Server, client: MlflowClient, run: str) ->
     assert server.mlflow("POST", "/traces/link-to-run", {"run_id": run}).status_code == 400
 
 
+def test_a_trace_links_to_a_run_before_it_comes(server: Server, client: MlflowClient, run: str) -> None:
+    """Clients export in the background, and link meanwhile."""
+    experiment = client.get_run(run).info.experiment_id
+    trace_id = f"tr-{uuid.uuid4().hex}"
+    for _ in range(2):
+        client.link_traces_to_run([trace_id], run)
+    assert server.get(f"/api/3.0/mlflow/traces/{trace_id}").status_code == 404
+    made = server.request("POST", "/api/3.0/mlflow/traces", json=info_of(trace_id, experiment))
+    assert made.status_code == 200, made.text
+    found = client.search_traces(locations=[experiment], filter_string=f"attribute.run_id = '{run}'", include_spans=False)
+    assert [trace.info.trace_id for trace in found] == [trace_id]
+    nowhere = {"trace_ids": [trace_id], "run_id": "0" * 32}
+    assert server.mlflow("POST", "/traces/link-to-run", nowhere).status_code == 404
+
+
 def test_prompts_link_to_a_trace(server: Server, client: MlflowClient, experiment: str, name: str) -> None:
     prompt = mlflow.genai.register_prompt(name="p-" + name[:40], template="Say {{ what }}")
     trace_id = traced()

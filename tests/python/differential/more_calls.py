@@ -159,7 +159,8 @@ class MoreCalls(Sequence):
     # --- spans over OTLP ----------------------------------------------------------------------------
     def spans(self) -> Call:
         """A whole trace: a root and its children."""
-        trace = f"{self.random.getrandbits(128):032x}"
+        # None that the other sequence of this seed makes, too.
+        trace = f"{self.random.getrandbits(128) ^ 1:032x}"
         self.made["trace"].append(f"tr-{trace}")
         ids = [f"{self.random.getrandbits(64):016x}" for _ in range(self.random.choice([1, 2, 4]))]
         spans = [self.span(trace, own, ids[0] if at else "", at) for at, own in enumerate(ids)]

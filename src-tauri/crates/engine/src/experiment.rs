@@ -9,6 +9,7 @@ use branchline_store::{
     ExperimentKeys, ExperimentOverview, ExperimentRow, NewExperimentRow, SearchPage, StoreResult,
     View, WriteTx,
 };
+use std::path::Path;
 
 /// An experiment to be made.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +69,30 @@ pub(crate) fn active(view: &View<'_>, id: ExperimentId) -> StoreResult<Experimen
     Ok(experiment)
 }
 
+/// A location on this machine's disk with the folder that it starts from, which is another one for
+/// each program: the server's, as `resolve_uri_if_local` of MLflow has it.
+fn absolute(location: &str) -> Result<String> {
+    let (scheme, path) = match location.split_once(':') {
+        Some(("file", path)) => ("file://", path),
+        // One letter is a drive of Windows.
+        Some((scheme, _)) if scheme.len() > 1 && !scheme.contains('/') => {
+            return Ok(location.to_owned());
+        }
+        _ => ("", location),
+    };
+    if path.starts_with('/') || Path::new(path).is_absolute() {
+        return Ok(location.to_owned());
+    }
+    let here = std::env::current_dir().map_err(|cause| {
+        Error::invalid(
+            "'artifact_location' is relative, and the server has no folder to start from.",
+        )
+        .hint("Give an absolute path or a URI.")
+        .source(cause)
+    })?;
+    Ok(format!("{scheme}{}", here.join(path).display()))
+}
+
 fn check_location(location: &str) -> Result<()> {
     name::check_length("Artifact location", location, limits::ARTIFACT_LOCATION)?;
     if location.starts_with("runs:") {
@@ -95,7 +120,9 @@ impl Engine {
     ) -> Result<ExperimentId> {
         name::check_experiment_name(&new.name)?;
         new.tags.iter().try_for_each(check_tag)?;
-        if let Some(location) = &new.artifact_location {
+        let location = new.artifact_location.filter(|location| !location.is_empty());
+        let location = location.map(|location| absolute(&location)).transpose()?;
+        if let Some(location) = &location {
             check_location(location)?;
         }
         let artifact_root = self.inner.artifact_root.clone();
@@ -103,7 +130,7 @@ impl Engine {
             let row = NewExperimentRow {
                 id: None,
                 name: &new.name,
-                artifact_location: new.artifact_location.as_deref().filter(|l| !l.is_empty()),
+                artifact_location: location.as_deref(),
                 artifact_root: &artifact_root,
                 tags: &new.tags,
             };

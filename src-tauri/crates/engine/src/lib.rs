@@ -58,9 +58,9 @@ pub use artifacts::{
 pub use assessment::{AssessmentUpdate, AssessmentValue};
 pub use branchline_store::{
     Change, Changes, Channel, DatasetUse, Durability, ExperimentKeys, ExperimentOverview, Item,
-    ItemLink, JobPeriod, JobStats, LinkKind, Mail, MailKind, MailState, MetricPoint, MetricSummary,
-    MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep, Tallied,
-    TalliedEvent, TaskLimit, TextHit, TextKind, ToldRow, Topic, TrashItem, TrashKind,
+    ItemLink, JobPeriod, JobStats, Keep, LinkKind, Mail, MailKind, MailState, MetricPoint,
+    MetricSummary, MigrationStatus, NewMail, Project, QueryResult, Series, SessionInfo, Sweep,
+    Tallied, TalliedEvent, TaskLimit, TextHit, TextKind, ToldRow, Topic, TrashItem, TrashKind,
 };
 pub use credential::random_secret;
 pub use database::EngineStats;
@@ -97,6 +97,7 @@ pub use trash::{Emptied, InTrash, TrashChoice, TrashPage};
 pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
 pub use webhook::{NewWebhook, WebhookUpdate};
 
+use branchline_core::artifact_path::PROXIED_ROOT;
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Clock, Result, Scope, SystemClock, User};
 use branchline_store::{Class, NewExperimentRow, Store, StoreResult, View, WriteTx};
@@ -179,8 +180,6 @@ struct Inner {
     owner: AtomicI64,
 }
 
-/// Where new experiments keep artifacts unless told otherwise.
-const PROXIED_ROOT: &str = "mlflow-artifacts:/";
 /// The owner's e-mail until they set their own.
 const OWNER_EMAIL: &str = "owner@localhost";
 

@@ -5,7 +5,7 @@ use crate::experiment::check_max_results;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use branchline_core::{Actor, Error, Metric, Page, Result, RunId, Scope, limits};
-use branchline_store::{HistoryCursor, MetricPoint, MetricSummary, Series};
+use branchline_store::{HistoryCursor, Keep, MetricPoint, MetricSummary, Series};
 use tokio::sync::mpsc;
 
 /// Points per chunk of a streamed history.
@@ -87,8 +87,8 @@ impl Engine {
         Ok(chunks)
     }
 
-    /// Curves of one metric in several runs, each at most about `max_points` points; runs
-    /// without the metric are left out.
+    /// Curves of one metric in several runs, each at most about as many points as `sample` says,
+    /// those that it wants to keep; runs without the metric are left out.
     ///
     /// # Errors
     /// There is no such run.
@@ -97,14 +97,14 @@ impl Engine {
         actor: &Actor,
         run_ids: &[RunId],
         key: &str,
-        max_points: usize,
+        sample: (usize, Keep),
         range: Option<(i64, i64)>,
     ) -> Result<Vec<Series>> {
         let (run_ids, key) = (run_ids.to_vec(), key.to_owned());
         self.read(actor, move |view| {
             let mut found = Vec::with_capacity(run_ids.len());
             for id in &run_ids {
-                found.extend(view.series(id, &key, max_points, range)?);
+                found.extend(view.series(id, &key, sample, range)?);
             }
             Ok(found)
         })

@@ -1,6 +1,7 @@
 //! Who may do what with an experiment or a registered model.
 
 use crate::{Engine, permit};
+use branchline_core::artifact_path::PROXIED_ROOT;
 use branchline_core::{Actor, Error, Grant, Permission, Resource, Result, Scope};
 use branchline_store::{Access, Class, View};
 
@@ -9,9 +10,6 @@ fn denied() -> Error {
         .hint("Ask the thing's owner or an administrator for a permission.")
 }
 
-/// The root that proxied paths are relative to.
-const PROXIED: &str = "mlflow-artifacts:/";
-
 /// What a user may do with what lies at a path below the server's artifact root.
 fn level_at(
     view: &View<'_>,
@@ -19,7 +17,7 @@ fn level_at(
     path: &str,
 ) -> branchline_store::StoreResult<Permission> {
     let path = path.trim_matches('/');
-    let mut experiments = view.experiments_at(&format!("{PROXIED}{path}"))?;
+    let mut experiments = view.experiments_at(&format!("{PROXIED_ROOT}{path}"))?;
     // Artifacts may be moved to another root; the layout below it stays.
     if let Some(number) = path.split('/').next().and_then(|first| first.parse().ok()) {
         experiments.push(number);

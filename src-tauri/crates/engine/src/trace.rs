@@ -160,10 +160,10 @@ impl Engine {
         .await
     }
 
-    /// Links traces to a run; again is fine.
+    /// Links traces to a run, those that have not come yet as soon as they do; again is fine.
     ///
     /// # Errors
-    /// Too many at once; there is no such run, or no such trace.
+    /// Too many at once; there is no such run; a name that no trace can have.
     pub async fn link_traces_to_run(
         &self,
         actor: &Actor,
@@ -181,9 +181,13 @@ impl Engine {
         self.track(actor, move |tx, actor| {
             tx.run_row(&run)?;
             for id in &ids {
-                let trace = tx.trace_row(id)?;
-                tx.link_trace_to_run(trace.row, &run)?;
-                tx.trace_changed(actor, id, &trace, TraceChange::Set("runs"))?;
+                match tx.find_trace(id)? {
+                    Some(trace) => {
+                        tx.link_trace_to_run(trace.row, &run)?;
+                        tx.trace_changed(actor, id, &trace, TraceChange::Set("runs"))?;
+                    }
+                    None => tx.link_trace_to_come(id, &run, actor)?,
+                }
             }
             Ok(())
         })

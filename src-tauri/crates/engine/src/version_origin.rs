@@ -4,7 +4,10 @@
 use crate::model_version::NewModelVersion;
 use branchline_core::{Actor, Error, ErrorCode, LoggedModel, ModelId, RunId, Tag};
 use branchline_store::{StoreResult, View, WriteTx};
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 use serde_json::{Value, json};
+use std::io::{self, Write};
 
 /// Names the versions that a logged model is registered as, in JSON.
 const VERSIONS_TAG: &str = "mlflow.modelVersions";
@@ -88,7 +91,31 @@ fn with_version(known: Option<&str>, name: &str, version: i64) -> String {
     if !versions.contains(&this) {
         versions.push(this);
     }
-    Value::from(versions).to_string()
+    as_python_writes(&Value::from(versions))
+}
+
+/// JSON with the spaces that Python puts between, as whoever compares the tag's text expects.
+fn as_python_writes(value: &Value) -> String {
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = value.serialize(&mut Serializer::with_formatter(&mut text, Spaced));
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        out.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        out.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -131,10 +158,10 @@ mod tests {
     #[test]
     fn versions_add_up_and_are_not_repeated() {
         let one = with_version(None, "m", 1);
-        assert_eq!(one, r#"[{"name":"m","version":1}]"#);
+        assert_eq!(one, r#"[{"name": "m", "version": 1}]"#);
         assert_eq!(with_version(Some(&one), "m", 1), one);
         let two = with_version(Some(r#"[{"name": "m", "version": 1}]"#), "n", 4);
-        assert_eq!(two, r#"[{"name":"m","version":1},{"name":"n","version":4}]"#);
+        assert_eq!(two, r#"[{"name": "m", "version": 1}, {"name": "n", "version": 4}]"#);
         assert_eq!(with_version(Some("nonsense"), "m", 1), one);
     }
 }

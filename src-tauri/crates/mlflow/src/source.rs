@@ -148,7 +148,8 @@ pub fn check(source: &str, owner: Owner<'_>) -> Result<()> {
 fn check_local(source: &str, owner: Owner<'_>) -> Result<()> {
     let within = owner.place().and_then(|place| place.root).is_some_and(|root| {
         let (source, root) = (Parts::of(source), Parts::of(root));
-        root.is_local() && is_plain(&source) && is_within_path(&source, &root)
+        let place = place_on_disk(&source);
+        root.is_local() && place.is_some_and(|place| is_below(place.into_iter(), &root))
     });
     if within {
         return Ok(());
@@ -161,10 +162,22 @@ fn check_local(source: &str, owner: Owner<'_>) -> Result<()> {
     )))
 }
 
-/// A path of the local disk without steps up or aside, however it is encoded.
-fn is_plain(parts: &Parts<'_>) -> bool {
+/// The segments of an absolute path of the local disk, however it is encoded: steps up and aside
+/// are taken, as MLflow takes them.
+fn place_on_disk(parts: &Parts<'_>) -> Option<Vec<String>> {
     let path = decoded(parts.path);
-    path.starts_with('/') && !has_odd_segments(&path) && !path.contains('\\')
+    if !path.starts_with('/') || path.contains(['\\', '\0']) {
+        return None;
+    }
+    let mut place = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(place.pop()?),
+            name => place.push(name.to_owned()),
+        }
+    }
+    Some(place)
 }
 
 /// Refuses relative paths, however they are encoded.
@@ -190,13 +203,12 @@ fn is_within(source: &Parts<'_>, root: &str) -> bool {
     let root = Parts::of(root);
     source.scheme == root.scheme
         && source.authority.eq_ignore_ascii_case(root.authority)
-        && is_within_path(source, &root)
+        && is_below(source.segments().map(Cow::into_owned), &root)
 }
 
-fn is_within_path(source: &Parts<'_>, root: &Parts<'_>) -> bool {
-    let mut segments = source.segments();
+fn is_below(mut segments: impl Iterator<Item = String>, root: &Parts<'_>) -> bool {
     let mut root = root.segments().peekable();
-    root.peek().is_some() && root.all(|expected| segments.next().as_ref() == Some(&expected))
+    root.peek().is_some() && root.all(|expected| segments.next().is_some_and(|it| it == expected))
 }
 
 fn parse_model_path(path: &str) -> Option<ModelUri> {

@@ -5,7 +5,7 @@ use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -30,6 +30,9 @@ pub(crate) async fn serve(
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
+    if uri.path().contains("//") {
+        return without_doubled_slashes(&uri);
+    }
     let path = uri.path().trim_matches('/');
     let first = path.split('/').next().unwrap_or_default();
     let documentation = documentation(path);
@@ -52,6 +55,14 @@ pub(crate) async fn serve(
         return nothing_here();
     }
     page(&headers, Dist::get("index.html"))
+}
+
+/// Where a client that puts a slash too many wants to go, as MLflow's server tells it.
+fn without_doubled_slashes(uri: &Uri) -> Response {
+    let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
+    let end = if uri.path().ends_with('/') && !parts.is_empty() { "/" } else { "" };
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Redirect::permanent(&format!("/{}{end}{query}", parts.join("/"))).into_response()
 }
 
 /// The pages that document the API, at the paths that the stack has them at.

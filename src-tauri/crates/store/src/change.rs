@@ -141,6 +141,8 @@ pub(crate) fn trim(connection: &Connection, now: i64) -> StoreResult<()> {
          AND seq <= (SELECT seq FROM search_state) AND seq < (SELECT max(seq) FROM change)",
         params![(now - KEPT_MS) << 16, Op::Erase as i64],
     )?;
+    // A trace that did not come within that time does not come any more.
+    connection.execute("DELETE FROM trace_link WHERE created_at < ?1", [now - KEPT_MS])?;
     Ok(())
 }
 

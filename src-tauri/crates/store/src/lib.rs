@@ -107,7 +107,7 @@ pub use run_search::RunQuery;
 pub use run_write::NewRunRow;
 pub use schedule::ScheduleRow;
 pub use scorer::ScorerRow;
-pub use series::Series;
+pub use series::{Keep, Series};
 pub use sweep::Sweep;
 pub use text_search::{TextHit, TextKind};
 pub use trace::{DoomedTrace, TraceRow};

@@ -28,10 +28,18 @@ pub struct LoggedModelQuery {
     pub experiments: Vec<ExperimentId>,
     /// Which.
     pub filter: Option<Expr<LoggedModelField>>,
-    /// Only metrics measured on one of these (name, digest) count in the filter.
+    /// Only metrics measured on one of these (name, digest) count in the filter; where it speaks
+    /// of no metric, only models that have one.
     pub datasets: Vec<(String, Option<String>)>,
     /// In which order; then newest first, then by id.
     pub order: Vec<LoggedModelOrder>,
+}
+
+impl LoggedModelQuery {
+    fn speaks_of_metrics(&self) -> bool {
+        let conditions = self.filter.iter().flat_map(Expr::conditions);
+        conditions.into_iter().any(|one| matches!(one.field, LoggedModelField::Metric(_)))
+    }
 }
 
 impl View<'_> {
@@ -49,6 +57,9 @@ impl View<'_> {
             vec![in_experiments("m.experiment_id", &query.experiments), Sql::new("m.deleted = 0")];
         if let Some(expr) = &query.filter {
             filter.push(query::compile(expr, &mut |c| Ok(condition(c, &query.datasets)))?);
+        }
+        if !query.datasets.is_empty() && !query.speaks_of_metrics() {
+            filter.push(has_metric(Sql::new("1"), &query.datasets));
         }
         let mut terms: Vec<Term> = query.order.iter().flat_map(terms).collect();
         terms.push(Term::new("m.created_at", true));
@@ -115,10 +126,27 @@ fn metric_condition(
     condition: &Condition<LoggedModelField>,
     datasets: &[(String, Option<String>)],
 ) -> Sql {
-    let mut sql = Sql::with(
-        "EXISTS (SELECT 1 FROM logged_model_metric k WHERE k.model_id = m.id AND k.key = ?",
-        [Value::Text(key.to_owned())],
-    );
+    let mut which = Sql::with("k.key = ?", [Value::Text(key.to_owned())]);
+    match condition.op {
+        Compare::IsNull => {
+            let mut negated = Sql::new("NOT ");
+            negated.push(has_metric(which, datasets));
+            return negated;
+        }
+        Compare::IsNotNull => {}
+        op => {
+            which.push_str(" AND k.is_nan = 0 AND ");
+            which.push(query::compare("k.value", op, &condition.value));
+        }
+    }
+    has_metric(which, datasets)
+}
+
+/// A model has a metric of which `which` holds, on one of the datasets if any are given.
+fn has_metric(which: Sql, datasets: &[(String, Option<String>)]) -> Sql {
+    let mut sql =
+        Sql::new("EXISTS (SELECT 1 FROM logged_model_metric k WHERE k.model_id = m.id AND ");
+    sql.push(which);
     if !datasets.is_empty() {
         sql.push_str(" AND (0");
         for dataset in datasets {
@@ -126,19 +154,6 @@ fn metric_condition(
             sql.push(on_dataset("k", dataset));
         }
         sql.push_str(")");
-    }
-    match condition.op {
-        Compare::IsNull => {
-            let mut negated = Sql::new("NOT ");
-            negated.push(sql);
-            negated.push_str(")");
-            return negated;
-        }
-        Compare::IsNotNull => {}
-        op => {
-            sql.push_str(" AND k.is_nan = 0 AND ");
-            sql.push(query::compare("k.value", op, &condition.value));
-        }
     }
     sql.push_str(")");
     sql

@@ -26,8 +26,17 @@ pub struct Series {
     pub sampled: bool,
 }
 
-/// Up to this many points a curve is read whole and its extremes kept exactly; above, it
-/// is sampled by seeking, in time that does not grow with the curve.
+/// Which points stay of a curve that has too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// The ends, and the smallest and greatest of each stretch: for charts.
+    Extremes,
+    /// The first of as many stretches of the same length, and the last: as MLflow samples.
+    Even,
+}
+
+/// Up to this many points a curve is read whole and sampled exactly; above, by seeking, in time
+/// that does not grow with the curve.
 const READ_WHOLE: i64 = 50_000;
 
 struct Extent {
@@ -46,7 +55,7 @@ impl View<'_> {
         &self,
         id: &RunId,
         key: &str,
-        max_points: usize,
+        (max_points, keep): (usize, Keep),
         range: Option<(i64, i64)>,
     ) -> StoreResult<Option<Series>> {
         let run = self.run_row(id)?.row;
@@ -64,7 +73,7 @@ impl View<'_> {
             sampled: false,
         };
         if extent.total <= READ_WHOLE || self.is_short(run, name, (from, to), max_points)? {
-            self.read_whole(run, name, (from, to), max_points, &mut series)?;
+            self.read_whole(run, name, (from, to), (max_points, keep), &mut series)?;
         } else {
             self.read_by_seeking(run, name, (from, to), max_points, &mut series)?;
         }
@@ -109,7 +118,7 @@ impl View<'_> {
         run: i64,
         name: i64,
         (from, to): (i64, i64),
-        max_points: usize,
+        (max_points, keep): (usize, Keep),
         series: &mut Series,
     ) -> StoreResult<()> {
         let mut statement = self.connection.prepare_cached(
@@ -123,7 +132,11 @@ impl View<'_> {
             points.push((row.get(0)?, row.get(1)?, number(row.get(2)?, row.get(3)?)));
         }
         series.sampled = points.len() > max_points;
-        for (step, timestamp, value) in thin(points, max_points) {
+        let points = match keep {
+            Keep::Extremes => thin(points, max_points),
+            Keep::Even => evenly(points, max_points),
+        };
+        for (step, timestamp, value) in points {
             push(series, step, timestamp, value);
         }
         Ok(())
@@ -194,9 +207,31 @@ fn thin(points: Vec<Point>, max_points: usize) -> Vec<Point> {
     kept.into_iter().map(|i| points[i]).collect()
 }
 
+/// Keeps the first of as many stretches as points are wanted, in lengths that differ by one at
+/// most, the longer ones first; and the last point in the place of the last of them.
+fn evenly(points: Vec<Point>, max_points: usize) -> Vec<Point> {
+    let most = max_points.max(1);
+    if points.len() <= most {
+        return points;
+    }
+    let (length, longer) = (points.len() / most, points.len() % most);
+    let starts = (0..most - 1).map(|at| at * length + at.min(longer));
+    starts.chain([points.len() - 1]).map(|at| points[at]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_even_sample_is_as_mlflow_takes_it() {
+        let points: Vec<Point> = (0..10).map(|step| (step, 1, 10.0)).collect();
+        let steps = |most| evenly(points.clone(), most).iter().map(|p| p.0).collect::<Vec<_>>();
+        assert_eq!(steps(5), [0, 2, 4, 6, 9]);
+        assert_eq!(steps(4), [0, 3, 6, 9]);
+        assert_eq!(steps(1), [9]);
+        assert_eq!(steps(10).len(), 10);
+    }
 
     #[test]
     fn thinning_keeps_ends_and_extremes() {

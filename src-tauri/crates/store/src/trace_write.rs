@@ -89,8 +89,10 @@ impl WriteTx<'_> {
                 fields.finalized,
                 owner(actor),
             ])?;
+        let row = self.connection.last_insert_rowid();
+        self.take_links(id, row, actor)?;
         Ok(TraceRow {
-            row: self.connection.last_insert_rowid(),
+            row,
             experiment: fields.experiment,
             state: fields.state,
             request_time: fields.request_time,
@@ -352,6 +354,42 @@ impl WriteTx<'_> {
         self.connection
             .prepare_cached("INSERT OR IGNORE INTO trace_run (trace_id, run_id) VALUES (?1, ?2)")?
             .execute(params![row, run.as_str()])?;
+        Ok(())
+    }
+
+    /// Links a trace that has not come yet to a run; again is fine.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn link_trace_to_come(
+        &mut self,
+        id: &TraceId,
+        run: &RunId,
+        actor: &Actor,
+    ) -> StoreResult<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO trace_link (trace_id, run_id, created_by, created_at)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![id.as_str(), run.as_str(), owner(actor), self.now()])?;
+        Ok(())
+    }
+
+    /// Links a trace that has just come as its maker wanted before.
+    fn take_links(&self, id: &TraceId, row: i64, actor: &Actor) -> StoreResult<()> {
+        let taken = self
+            .connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO trace_run (trace_id, run_id)
+                 SELECT ?2, run_id FROM trace_link WHERE trace_id = ?1 AND created_by IS ?3",
+            )?
+            .execute(params![id.as_str(), row, owner(actor)])?;
+        if taken > 0 {
+            self.connection
+                .prepare_cached("DELETE FROM trace_link WHERE trace_id = ?1")?
+                .execute([id.as_str()])?;
+        }
         Ok(())
     }
 

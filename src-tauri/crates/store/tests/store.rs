@@ -82,6 +82,35 @@ async fn the_change_log_counts_on_where_its_newest_rows_were_trimmed() {
 }
 
 #[tokio::test]
+async fn files_follow_their_experiment_however_its_place_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("a.db"));
+    let connection = rusqlite::Connection::open(store.path()).unwrap();
+    for (id, place) in [
+        (7, "mlflow-artifacts:/seven"),
+        (8, "http://host/api/2.0/mlflow-artifacts/artifacts/eight"),
+        (9, "s3://bucket/nine"),
+    ] {
+        let sql =
+            "INSERT INTO experiment (id, uid, name, artifact_location, created_at, updated_at)
+                   VALUES (?1, ?1, ?1, ?2, 0, 0)";
+        connection.execute(sql, rusqlite::params![id, place]).unwrap();
+    }
+    for (place, owners) in [
+        ("mlflow-artifacts:/seven/a.txt", vec![7]),
+        ("mlflow-artifacts:/eight/a.txt", vec![8]),
+        ("https://other/api/2.0/mlflow-artifacts/artifacts/seven/in", vec![7]),
+        ("mlflow-artifacts:/seventh", vec![]),
+        ("mlflow-artifacts:/", vec![7, 8]),
+        ("http://host/api/2.0/mlflow-artifacts/artifacts", vec![7, 8]),
+        ("s3://bucket", vec![9]),
+    ] {
+        let found = store.read(move |view| view.experiments_at(place)).await.unwrap();
+        assert_eq!(found, owners, "{place}");
+    }
+}
+
+#[tokio::test]
 async fn the_first_page_is_a_range_read_without_a_sort() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("a.db"));

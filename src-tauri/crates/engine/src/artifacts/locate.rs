@@ -32,7 +32,7 @@ impl Inner {
     /// Checks what `uri` and `path` name.
     pub(super) fn target(&self, uri: &str, path: Option<&str>) -> Result<Target> {
         let path = artifact_path::check(path.unwrap_or_default())?;
-        if let Some(rest) = proxied(uri) {
+        if let Some(rest) = artifact_path::proxied(uri) {
             let base = Base::Names(artifact_path::check(rest)?);
             return Ok(Target { root: self.root.clone(), base, path });
         }
@@ -48,12 +48,6 @@ impl Inner {
             None => Err(outside(uri)),
         }
     }
-}
-
-/// The path of an `mlflow-artifacts:` URI.
-pub(super) fn proxied(uri: &str) -> Option<&str> {
-    let rest = strip_scheme(uri, "mlflow-artifacts")?;
-    Some(after_host(rest).trim_start_matches('/'))
 }
 
 pub(super) fn whole_root() -> Error {

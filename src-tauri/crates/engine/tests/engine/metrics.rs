@@ -1,5 +1,6 @@
 use crate::support::{Fixture, fixture, metric};
 use branchline_core::{ExperimentId, Metric};
+use branchline_engine::Keep;
 
 #[tokio::test]
 async fn an_exact_repeat_is_one_point() {
@@ -81,13 +82,18 @@ async fn long_curves_are_sampled_from_end_to_end() {
         f.log(&run, chunk.to_vec()).await;
     }
     let runs = [run];
-    let series = f.engine.metric_series(&f.owner, &runs, "m", 300, None).await.unwrap().remove(0);
+    let series = f
+        .engine
+        .metric_series(&f.owner, &runs, "m", (300, Keep::Extremes), None)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!((series.total, series.sampled), (60_000, true));
     assert_eq!((series.steps[0], *series.steps.last().unwrap()), (0, 59_999));
     assert!(series.steps.len() <= 300);
     let part = f
         .engine
-        .metric_series(&f.owner, &runs, "m", 300, Some((100, 200)))
+        .metric_series(&f.owner, &runs, "m", (300, Keep::Extremes), Some((100, 200)))
         .await
         .unwrap()
         .remove(0);

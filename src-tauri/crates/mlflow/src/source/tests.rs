@@ -86,11 +86,17 @@ fn paths_of_this_machine_only_within_the_run() {
     allowed("/data/r0/model", LOCAL_RUN);
     allowed("file:///data/r0/model", LOCAL_RUN);
     allowed("file:/data/r0", LOCAL_RUN);
+    allowed("file:///data/r0/.", LOCAL_RUN);
+    allowed("/data/r0/model/..", LOCAL_RUN);
+    allowed("/data/r0/%2e/model", LOCAL_RUN);
     for source in [
         "/etc/passwd",
         "file:///etc/passwd",
         "/data/r0/../r1",
         "/data/r0/%2e%2e/r1",
+        "/data/r0/..",
+        "/../data/r0",
+        "/data/r0/%2e%2e%2f%2e%2e/etc",
         "/data/r00",
         "data/r0/model",
         "C:\\data",

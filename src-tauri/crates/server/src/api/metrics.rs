@@ -8,7 +8,7 @@ use crate::error::{ApiResult, Failure};
 use crate::state::AppState;
 use axum::extract::State;
 use branchline_core::{Error, RunId};
-use branchline_engine::Series;
+use branchline_engine::{Keep, Series};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -98,7 +98,10 @@ async fn get_metric_series(
     let run_ids: Vec<RunId> = query.run_ids.into_iter().map(RunId::new).collect();
     let mut series = Vec::new();
     for key in &query.keys {
-        let read = state.engine.metric_series(&actor, &run_ids, key, max_points, range).await?;
+        let read = state
+            .engine
+            .metric_series(&actor, &run_ids, key, (max_points, Keep::Extremes), range)
+            .await?;
         series.extend(read.into_iter().map(|s| body(key, s)));
     }
     Ok(Json(SeriesList { cursor: cursor.to_string(), series }))

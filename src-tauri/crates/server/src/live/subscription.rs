@@ -4,7 +4,7 @@ use super::protocol::{Changed, Empty, JobState, Points, Told};
 use crate::api::wire::Number;
 use branchline_core::event::{Cursor, Event, EventKind};
 use branchline_core::{Actor, Error, ExperimentId, Result, RunId};
-use branchline_engine::{Change, Engine, Topic};
+use branchline_engine::{Change, Engine, Keep, Topic};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -213,8 +213,15 @@ async fn points(
     for change in changes {
         let Change::Metric { key, from_step, to_step } = change else { continue };
         let range = Some((from_step, to_step));
-        let series =
-            engine.metric_series(actor, std::slice::from_ref(id), &key, MOST_POINTS, range).await?;
+        let series = engine
+            .metric_series(
+                actor,
+                std::slice::from_ref(id),
+                &key,
+                (MOST_POINTS, Keep::Extremes),
+                range,
+            )
+            .await?;
         for one in series {
             if one.sampled {
                 return Ok(None);

@@ -12,14 +12,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use branchline_core::artifact_path::PROXIED_ROOT;
 use branchline_core::event::EventKind;
 use branchline_core::{Actor, Error, ExperimentId, FileInfo, Permission, Result, RunId, Scope};
 use branchline_engine::Engine;
 use branchline_mlflow::Listed;
 use branchline_mlflow::request::ListProxied;
-
-/// The root that all proxied paths are relative to.
-pub(super) const ROOT: &str = "mlflow-artifacts:/";
 
 pub(super) fn table() -> Table {
     vec![
@@ -39,7 +37,7 @@ pub(super) fn require(actor: &Actor, scope: Scope) -> Result<()> {
 async fn list(Call { engine, actor, message }: Call<ListProxied>) -> Answer {
     let path = message.path.as_deref().filter(|path| !path.is_empty());
     engine.require_artifacts(&actor, path.unwrap_or_default(), Permission::Read).await?;
-    let mut files = engine.artifacts().list(ROOT, path).await?;
+    let mut files = engine.artifacts().list(PROXIED_ROOT, path).await?;
     for file in &mut files {
         base_name(file);
     }
@@ -60,7 +58,7 @@ async fn download(
     headers: HeaderMap,
 ) -> Answer {
     state.engine.require_artifacts(&actor, &path, Permission::Read).await?;
-    let file = transfer::open(state.engine.artifacts(), ROOT, &path).await?;
+    let file = transfer::open(state.engine.artifacts(), PROXIED_ROOT, &path).await?;
     Ok(transfer::send(file, &headers).await?)
 }
 
@@ -75,7 +73,7 @@ async fn upload(
         let what = "Artifact path must include a filename (cannot end with '/').";
         return Err(Error::invalid(what).into());
     }
-    transfer::receive(&state.engine, &actor, ROOT, &path, body).await?;
+    transfer::receive(&state.engine, &actor, PROXIED_ROOT, &path, body).await?;
     notify(&state.engine, &actor, &path).await;
     Ok(StatusCode::OK.into_response())
 }
@@ -86,8 +84,8 @@ async fn delete(
     PathOf(path): PathOf,
 ) -> Answer {
     state.engine.require_artifacts(&actor, &path, Permission::Edit).await?;
-    state.engine.artifacts().delete(ROOT, &path).await?;
-    state.engine.artifacts_gone(&actor, &[(ROOT, &path)]).await?;
+    state.engine.artifacts().delete(PROXIED_ROOT, &path).await?;
+    state.engine.artifacts_gone(&actor, &[(PROXIED_ROOT, &path)]).await?;
     notify(&state.engine, &actor, &path).await;
     done()
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use branchline_core::{Actor, Error, Metric, Page, Result, RunId};
-use branchline_engine::{Engine, MetricPoint};
+use branchline_engine::{Engine, Keep, MetricPoint};
 use branchline_mlflow::explain::{missing, out_of_range, required_text};
 use branchline_mlflow::request::{
     GetMetricHistory, GetMetricHistoryBulk, GetMetricHistoryBulkInterval, page_token, run_id,
@@ -149,7 +149,7 @@ async fn history_bulk_interval(
             return Err(Error::invalid(rule).into());
         }
     };
-    let series = engine.metric_series(&actor, &ids, &key, points, range).await?;
+    let series = engine.metric_series(&actor, &ids, &key, (points, Keep::Even), range).await?;
     let (mut writer, mut out) = (PointWriter::default(), Vec::new());
     for run in &series {
         writer.switch(&key, Some(run.run_id.as_str()));

@@ -3,10 +3,11 @@
 
 use super::Table;
 use super::answer::{Answer, done, json};
-use super::artifacts::{ROOT, notify, require};
+use super::artifacts::{notify, require};
 use super::call::{Call, Nothing, PathOf};
 use super::files::{check_path, run_info};
 use axum::routing::{get, post};
+use branchline_core::artifact_path::PROXIED_ROOT;
 use branchline_core::{Error, ModelId, Permission, Resource, Result, RunId, Scope};
 use branchline_engine::{Engine, Presigned};
 use branchline_mlflow::explain::{missing, required_text};
@@ -61,7 +62,7 @@ async fn create(
     engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let count = message.num_parts.map_or(0, |count| count.0);
     let count = usize::try_from(count).unwrap_or_default();
-    let started = engine.artifacts().start_parts(ROOT, &path, count).await?;
+    let started = engine.artifacts().start_parts(PROXIED_ROOT, &path, count).await?;
     let credential =
         |(at, url): (usize, &String)| json!({ "url": url, "part_number": at + 1, "headers": {} });
     let credentials: Vec<Value> = started.urls.iter().enumerate().map(credential).collect();
@@ -78,7 +79,7 @@ async fn complete(
     check_offered(&engine, "Multipart upload")?;
     engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let upload_id = required_text("upload_id", message.upload_id)?;
-    engine.artifacts().complete_parts(ROOT, &path, upload_id, etags).await?;
+    engine.artifacts().complete_parts(PROXIED_ROOT, &path, upload_id, etags).await?;
     notify(&engine, &actor, &path).await;
     done()
 }
@@ -108,7 +109,7 @@ async fn abort(PathOf(folder): PathOf, Call { engine, actor, message }: Call<End
     check_offered(&engine, "Multipart upload")?;
     engine.require_artifacts(&actor, &path, Permission::Edit).await?;
     let upload_id = required_text("upload_id", message.upload_id)?;
-    engine.artifacts().abort_parts(ROOT, &path, upload_id).await?;
+    engine.artifacts().abort_parts(PROXIED_ROOT, &path, upload_id).await?;
     done()
 }
 
@@ -117,7 +118,8 @@ async fn download(PathOf(path): PathOf, Call { engine, actor, .. }: Call<Nothing
     check_path(Some(&path))?;
     check_offered(&engine, "Multipart download")?;
     engine.require_artifacts(&actor, &path, Permission::Read).await?;
-    let found = engine.artifacts().presigned_download(ROOT, &path, holds(DOWNLOAD_HOLDS)).await?;
+    let found =
+        engine.artifacts().presigned_download(PROXIED_ROOT, &path, holds(DOWNLOAD_HOLDS)).await?;
     json(&answer("url", found))
 }
 

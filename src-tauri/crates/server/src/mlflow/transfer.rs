@@ -9,7 +9,7 @@ use branchline_engine::{Artifacts, Engine, OpenFile};
 use futures_util::StreamExt;
 
 /// Extensions (and names without one) that are shown as text.
-const TEXT: [&str; 26] = [
+const TEXT: [&str; 27] = [
     "txt",
     "log",
     "err",
@@ -35,6 +35,7 @@ const TEXT: [&str; 26] = [
     "rst",
     "ipynb",
     "MLmodel",
+    "mlproject",
     "MLproject",
 ];
 
@@ -129,6 +130,7 @@ mod tests {
         for (name, expected) in [
             ("a.txt", "text/plain"),
             ("MLmodel", "text/plain"),
+            ("mlproject", "text/plain"),
             ("conda.yaml", "text/plain"),
             ("x.html", "text/html"),
             ("x.png", "image/png"),

@@ -32,7 +32,8 @@ async fn a_logged_model_is_registered_and_found_again() {
     let uri = app.get("model-versions/get-download-uri?name=m&version=1").await.ok();
     assert_eq!(uri, json!({"artifact_uri": format!("mlflow-artifacts:/0/models/{id}/artifacts")}));
     let model = app.call(Method::GET, &path, "").await.ok();
-    let tags = json!([{"key": "mlflow.modelVersions", "value": r#"[{"name":"m","version":1}]"#}]);
+    let tags =
+        json!([{"key": "mlflow.modelVersions", "value": r#"[{"name": "m", "version": 1}]"#}]);
     assert_eq!(model["model"]["info"]["tags"], tags);
 }
 

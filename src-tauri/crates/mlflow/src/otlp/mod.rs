@@ -8,6 +8,7 @@ mod span;
 mod text;
 mod wire;
 
+use crate::json::Json;
 use branchline_core::{Error, Span, Tag, TraceId};
 use span::Arrived;
 
@@ -65,6 +66,17 @@ pub fn from_json(body: &[u8]) -> Result<Vec<TraceSpans>, Malformed> {
     grouped(text::request(body)?)
 }
 
+/// The attribute of a resource that names the program.
+const SERVICE_NAME: &str = "service.name";
+/// Programs whose root spans are told apart by it, as by `_KNOWN_SERVICE_NAMES` of MLflow.
+const CLIENTS: [&str; 5] =
+    ["claude-code", "codex_cli_rs", "codex_vscode", "gemini-cli", "qwen-code"];
+
+fn known_client(resource: &[Tag]) -> Option<&str> {
+    let name = resource.iter().find(|tag| tag.key == SERVICE_NAME)?.value.as_str();
+    CLIENTS.contains(&name).then_some(name)
+}
+
 /// Spans by trace, in the order of their first span.
 fn grouped(arrived: Vec<(Vec<Tag>, Vec<Arrived>)>) -> Result<Vec<TraceSpans>, Malformed> {
     if arrived.is_empty() {
@@ -73,7 +85,14 @@ fn grouped(arrived: Vec<(Vec<Tag>, Vec<Arrived>)>) -> Result<Vec<TraceSpans>, Ma
     let mut traces: Vec<TraceSpans> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for (resource, spans) in arrived {
-        for span in spans {
+        let client = known_client(&resource);
+        for mut span in spans {
+            if let Some(client) = client
+                && span.parent_id.is_empty()
+            {
+                let name = Json::Text(client.to_owned());
+                span.attributes.push((SERVICE_NAME.to_owned(), name));
+            }
             let trace_id = span.trace_id()?;
             let place = *places.entry(trace_id.clone()).or_insert_with(|| {
                 traces.push(TraceSpans { trace_id, spans: Vec::new(), resource: Vec::new() });

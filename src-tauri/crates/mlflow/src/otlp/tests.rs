@@ -224,3 +224,20 @@ fn a_stored_span_goes_out_as_otlp() {
     assert_eq!(out, expected);
     assert_eq!(serde_json::to_string(&OtlpSpan("broken")).unwrap(), "{}");
 }
+
+#[test]
+fn root_spans_of_known_programs_are_named_after_them() {
+    for (service, named) in [("gemini-cli", true), ("my-app", false)] {
+        let body = format!(
+            r#"{{"resourceSpans":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"{service}"}}}}]}},
+                "scopeSpans":[{{"spans":[
+                {{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331","name":"root"}},
+                {{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203332","parentSpanId":"b7ad6b7169203331","name":"child"}}
+                ]}}]}}]}}"#
+        );
+        let spans = from_json(body.as_bytes()).unwrap().remove(0).spans;
+        let name = named.then(|| format!("{service:?}"));
+        assert_eq!(kept(&spans[0], "service.name"), name);
+        assert_eq!(kept(&spans[1], "service.name"), None);
+    }
+}

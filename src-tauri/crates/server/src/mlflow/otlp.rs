@@ -106,7 +106,7 @@ async fn export(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    let experiment: ExperimentId = required(&headers, EXPERIMENT)?.parse()?;
+    let experiment = required(&headers, EXPERIMENT)?;
     let form = form(&headers)?;
     let packing = packing(&headers)?;
     let run = text(&headers, RUN).filter(|id| !id.is_empty()).map(RunId::new);
@@ -115,6 +115,7 @@ async fn export(
     let traces = tokio::task::spawn_blocking(move || read(&body, form, packing))
         .await
         .map_err(|error| Error::internal("Reading spans was stopped.").source(error))??;
+    let experiment: ExperimentId = experiment.parse()?;
     let batches = traces.into_iter().map(|TraceSpans { trace_id, spans, resource }| SpanBatch {
         trace_id,
         spans,

@@ -226,6 +226,9 @@ def test_a_trace_links_to_a_run_before_it_comes(server: Server, client: MlflowCl
     assert made.status_code == 200, made.text
     found = client.search_traces(locations=[experiment], filter_string=f"attribute.run_id = '{run}'", include_spans=False)
     assert [trace.info.trace_id for trace in found] == [trace_id]
+    for odd in ("../x", "", "x" * 1000):
+        body = {"trace_ids": [trace_id, odd], "run_id": run}
+        assert server.mlflow("POST", "/traces/link-to-run", body).status_code == 400 or not server.is_branchline
     nowhere = {"trace_ids": [trace_id], "run_id": "0" * 32}
     assert server.mlflow("POST", "/traces/link-to-run", nowhere).status_code == 404
 

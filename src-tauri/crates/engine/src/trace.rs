@@ -2,7 +2,7 @@
 //! judgements in `assessment`.
 
 use crate::Engine;
-use crate::trace_start::checked;
+use crate::trace_start::{check_trace_id, checked};
 use branchline_core::event::{Event, EventKind};
 use branchline_core::trace::{metadata, tag, value_of};
 use branchline_core::{
@@ -186,7 +186,10 @@ impl Engine {
                         tx.link_trace_to_run(trace.row, &run)?;
                         tx.trace_changed(actor, id, &trace, TraceChange::Set("runs"))?;
                     }
-                    None => tx.link_trace_to_come(id, &run, actor)?,
+                    None => {
+                        check_trace_id(id)?;
+                        tx.link_trace_to_come(id, &run, actor)?;
+                    }
                 }
             }
             Ok(())

@@ -49,6 +49,19 @@ def test_q8_a_kill_runs_a_late_job_again_and_fails_an_early_one(
     gone(mark)
 
 
+def test_processes_of_jobs_give_way(administer: Callable[..., Server]) -> None:
+    """And what they start; the server itself does not."""
+    code = "import os,subprocess,sys; print(os.nice(0)); subprocess.run([sys.executable, '-c', 'import os; print(os.nice(0))'])"
+    own = os.nice(0)
+    for setting, expected in [(None, max(own, 5)), ("19", 19), ("0", own)]:
+        server = administer(**({"BRANCHLINE_JOBS_NICENESS": setting} if setting else {}))
+        task = python(server, code)
+        assert ended(server, task)["status"] == "SUCCESS"
+        assert log(server, task)["text"].split() == [str(expected)] * 2
+        assert os.getpriority(os.PRIO_PROCESS, server.process.pid) == own
+        server.stop()
+
+
 def test_q9_time_limits(administer: Callable[..., Server]) -> None:
     server = administer()
     busy = ended(server, python(server, "while True: pass", time_limit=0.5))
@@ -127,7 +140,7 @@ def test_a_job_whose_owner_went_while_its_supervisor_waited_is_not_started(tmp_p
     ran, folder = tmp_path / "ran", tmp_path / "job"
     folder.mkdir()
     orders = {"command": ["touch", str(ran)], "cwd": str(tmp_path), "env": [], "folder": str(folder)}
-    limits = {"log_bytes": 1000, "grace_ms": 1000, "soft_limit_ms": None, "hard_limit_ms": None, "memory_limit": None}
+    limits = {"log_bytes": 1000, "grace_ms": 1000, "niceness": 0, "soft_limit_ms": None, "hard_limit_ms": None, "memory_limit": None}
     for owner_stays in (False, True):
         held = os.open(folder, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX)  # the supervisor of the attempt before

@@ -24,6 +24,8 @@ pub struct Options {
     pub log_bytes: u64,
     /// How long a process that was asked to end may take.
     pub grace: Duration,
+    /// By how much a process gives way to others, 0 to 19.
+    pub niceness: u8,
 }
 
 /// Jobs that run at a time, whatever the queues say.
@@ -321,6 +323,7 @@ mod tests {
             supervisor: PathBuf::new(),
             log_bytes: 0,
             grace: Duration::ZERO,
+            niceness: 0,
         };
         dispatch(ledger, controls.clone(), options, stop).await;
     }

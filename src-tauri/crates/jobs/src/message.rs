@@ -12,6 +12,7 @@ pub(crate) struct Orders {
     pub(crate) folder: PathBuf,
     pub(crate) log_bytes: u64,
     pub(crate) grace_ms: u64,
+    pub(crate) niceness: u8,
     pub(crate) soft_limit_ms: Option<u64>,
     pub(crate) hard_limit_ms: Option<u64>,
     pub(crate) memory_limit: Option<i64>,

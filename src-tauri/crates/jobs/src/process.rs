@@ -84,6 +84,7 @@ fn orders(options: &Options, job: &Job, launch: Launch) -> Orders {
         folder: launch.folder,
         log_bytes: options.log_bytes,
         grace_ms: u64::try_from(options.grace.as_millis()).unwrap_or(u64::MAX),
+        niceness: options.niceness,
         soft_limit_ms: ms(job.options.soft_limit_ms),
         hard_limit_ms: ms(job.options.hard_limit_ms),
         memory_limit: job.options.memory_limit,

@@ -16,7 +16,7 @@ pub use layer::{
 };
 pub use reference::page as reference_page;
 pub(crate) use value::list;
-pub use value::{Form, LogFormat, Secret};
+pub use value::{Form, LogFormat, Niceness, Secret};
 
 use branchline_core::Result;
 

@@ -30,6 +30,8 @@ pub struct JobsHost {
     pub log_bytes: u64,
     /// How long a process that was asked to end may take.
     pub grace: Duration,
+    /// By how much its process gives way to others, 0 to 19.
+    pub niceness: u8,
     /// How the job of a schedule is read.
     pub read_job: ReadJob,
     /// How many ended jobs are remembered.
@@ -76,6 +78,7 @@ impl Engine {
             supervisor: host.supervisor.clone(),
             log_bytes: host.log_bytes,
             grace: host.grace,
+            niceness: host.niceness,
         };
         let (read_job, retention) = (host.read_job, host.retention);
         let job_ended = Arc::new(Notify::new());

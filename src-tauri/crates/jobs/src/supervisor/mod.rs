@@ -156,5 +156,5 @@ fn launch(orders: &Orders, output: io::PipeWriter) -> io::Result<u32> {
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)
         .stderr(output);
-    platform::launch(command)
+    platform::launch(command, orders.niceness)
 }

@@ -3,7 +3,7 @@
 //! list` and the reference page are made from these declarations.
 
 use super::layer::Resolved;
-use super::value::{Form, LogFormat, Secret, Value};
+use super::value::{Form, LogFormat, Niceness, Secret, Value};
 use branchline_core::{Permission, Result};
 use branchline_engine::{Addressing, Durability};
 use std::path::PathBuf;
@@ -241,6 +241,12 @@ settings! {
     /// Asked first as by Ctrl-C, then as by the system; then it is made to.
     jobs_grace_seconds: u16 = "3",
         "jobs.grace_seconds", "BRANCHLINE_JOBS_GRACE_SECONDS", "", [];
+
+    /// By how much the processes of jobs give way to everything else on the machine.
+    /// 0: not at all; 19: they run when nobody else does. So the window, this server and what
+    /// else you do stay quick while all processors train; alone, a job is as fast as at 0.
+    jobs_niceness: Niceness = "5",
+        "jobs.niceness", "BRANCHLINE_JOBS_NICENESS", "", [];
 
     /// Graphics processors that jobs share out among themselves, one job each at a time.
     /// A job that asks for some gets their numbers as CUDA_VISIBLE_DEVICES; one that asks for

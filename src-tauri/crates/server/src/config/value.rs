@@ -52,6 +52,19 @@ impl Value for u16 {
     }
 }
 
+/// By how much a process gives way to others, as Unixes count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Niceness(pub u8);
+
+impl Value for Niceness {
+    const ACCEPTS: &'static str = "a whole number from 0 to 19";
+    const FORM: Form = Form::Integer;
+    fn read(text: &str) -> Result<Self, String> {
+        let nice = whole(text, Self::ACCEPTS)?;
+        if nice <= 19 { Ok(Self(nice)) } else { Err(format!("is not {}", Self::ACCEPTS)) }
+    }
+}
+
 impl Value for usize {
     const ACCEPTS: &'static str = "a whole number";
     const FORM: Form = Form::Integer;

@@ -68,6 +68,8 @@ pub struct HostOptions {
     pub jobs_log_bytes: u64,
     /// How long a job that was asked to end may take.
     pub jobs_grace: Duration,
+    /// By how much their processes give way to others, 0 to 19.
+    pub jobs_niceness: u8,
     /// Graphics processors that jobs share out among themselves.
     pub jobs_gpu_slots: u32,
     /// Whether secrets may be in the keyring of the operating system.
@@ -138,6 +140,7 @@ impl HostOptions {
             jobs_allow_remote_submit: config.jobs_allow_remote_submit,
             jobs_log_bytes: u64::from(config.jobs_log_megabytes) * 1024 * 1024,
             jobs_grace: Duration::from_secs(u64::from(config.jobs_grace_seconds)),
+            jobs_niceness: config.jobs_niceness.0,
             jobs_gpu_slots: u32::from(config.jobs_gpu_slots),
             keyring: config.keyring,
             job_rules: job_rules(config)?,
@@ -174,6 +177,7 @@ impl HostOptions {
             supervisor,
             log_bytes: self.jobs_log_bytes,
             grace: self.jobs_grace,
+            niceness: self.jobs_niceness,
             read_job: crate::api::jobs::read_job,
             retention: self.jobs_retention,
         })

@@ -3,7 +3,7 @@
 use super::Status;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, WaitStatus, wait as wait_any};
+use rustix::process::{Pid, WaitOptions, WaitStatus, setpriority_process, wait as wait_any};
 use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -13,6 +13,11 @@ use std::process::{Command, ExitStatus};
 /// The job is a group of its own, so that it can be asked to end as a whole.
 pub(super) fn set_apart(command: &mut Command) {
     command.process_group(0);
+}
+
+/// Has a process, or this one, give way to others. That it cannot is no reason not to run.
+pub(super) fn give_way(pid: Option<Pid>, niceness: u8) {
+    let _ = setpriority_process(pid, i32::from(niceness));
 }
 
 /// The group of a process that was set apart.

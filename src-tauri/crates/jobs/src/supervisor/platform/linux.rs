@@ -123,7 +123,7 @@ fn descendants() -> Vec<Pid> {
 /// Starts the job as a copy of this process, which binds itself to us and becomes the command.
 /// In the copy of a process with several threads any lock may be held forever: only while there
 /// is one.
-pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
+pub(in super::super) fn launch(mut command: Command, niceness: u8) -> io::Result<u32> {
     group::set_apart(&mut command);
     let supervisor = getpid();
     match fork::fork()? {
@@ -134,6 +134,7 @@ pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
             Ok(child.unsigned_abs())
         }
         Fork::Child => {
+            group::give_way(None, niceness);
             let cause = bind(supervisor).err().unwrap_or_else(|| command.exec());
             let program = command.get_program().display();
             // Into the job's log: it is what the person looks at.

@@ -41,9 +41,11 @@ impl Tree {
     }
 }
 
-pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
+pub(in super::super) fn launch(mut command: Command, niceness: u8) -> io::Result<u32> {
     group::set_apart(&mut command);
-    command.spawn().map(|child| child.id())
+    let pid = command.spawn()?.id();
+    group::give_way(group::of(pid), niceness);
+    Ok(pid)
 }
 
 pub(in super::super) fn end_rest(tree: &mut Tree) {

@@ -5,6 +5,7 @@
 use super::{Ask, Status};
 use std::fs::File;
 use std::io;
+use std::os::windows::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -44,7 +45,13 @@ impl Tree {
     }
 }
 
-pub(in super::super) fn launch(mut command: Command) -> io::Result<u32> {
+/// `BELOW_NORMAL_PRIORITY_CLASS` of the system, the only step that is not far from normal.
+const BELOW_NORMAL: u32 = 0x4000;
+
+pub(in super::super) fn launch(mut command: Command, niceness: u8) -> io::Result<u32> {
+    if niceness > 0 {
+        command.creation_flags(BELOW_NORMAL);
+    }
     command.spawn().map(|child| child.id())
 }
 

@@ -242,7 +242,7 @@ settings! {
     jobs_grace_seconds: u16 = "3",
         "jobs.grace_seconds", "BRANCHLINE_JOBS_GRACE_SECONDS", "", [];
 
-    /// By how much the processes of jobs give way to everything else on the machine.
+    /// By how much more than Branchline itself the processes of jobs give way to others.
     /// 0: not at all; 19: they run when nobody else does. So the window, this server and what
     /// else you do stay quick while all processors train; alone, a job is as fast as at 0.
     jobs_niceness: Niceness = "5",

@@ -3,7 +3,9 @@
 use super::Status;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, WaitStatus, setpriority_process, wait as wait_any};
+use rustix::process::{
+    Pid, WaitOptions, WaitStatus, getpriority_process, setpriority_process, wait as wait_any,
+};
 use std::fs::File;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -15,9 +17,12 @@ pub(super) fn set_apart(command: &mut Command) {
     command.process_group(0);
 }
 
-/// Has a process, or this one, give way to others. That it cannot is no reason not to run.
+/// Has a process, or this one, give way to others by so much more than this one does. That it
+/// cannot is no reason not to run.
 pub(super) fn give_way(pid: Option<Pid>, niceness: u8) {
-    let _ = setpriority_process(pid, i32::from(niceness));
+    if let Ok(own) = getpriority_process(None) {
+        let _ = setpriority_process(pid, own + i32::from(niceness));
+    }
 }
 
 /// The group of a process that was set apart.

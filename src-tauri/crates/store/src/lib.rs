@@ -63,6 +63,7 @@ mod text_index;
 mod text_search;
 mod trace;
 mod trace_filter;
+mod trace_link;
 mod trace_metrics;
 mod trace_search;
 mod trace_write;

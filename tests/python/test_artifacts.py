@@ -167,6 +167,7 @@ def test_a_root_may_be_written_as_the_servers_address(start) -> None:
     assert answer.content == b"words"
 
 
+@pytest.mark.branchline_only
 def test_ranges(server: Server, client: MlflowClient, run: str) -> None:
     client.log_text(run, "0123456789", "digits.txt")
     url = f"/api/v1/runs/{run}/artifacts/content"

@@ -23,7 +23,7 @@ pub const RESERVED_PREFIX: &str = ".branchline-upload";
 pub const PROXIED_ROOT: &str = "mlflow-artifacts:/";
 
 /// The route by which a server hands out the files below `mlflow-artifacts:/`.
-pub const PROXY_ROUTE: &str = "/api/2.0/mlflow-artifacts/artifacts/";
+const PROXY_ROUTE: &str = "/api/2.0/mlflow-artifacts/artifacts";
 
 /// The path that a URI names below `mlflow-artifacts:/`. The address of such a file at a server
 /// names it, too, and means this one, as MLflow's server takes it: roots were written so.
@@ -31,18 +31,31 @@ pub fn proxied(uri: &str) -> Option<&str> {
     let (scheme, rest) = uri.split_once(':')?;
     let is = |other: &str| scheme.eq_ignore_ascii_case(other);
     if is("mlflow-artifacts") {
-        let path = match rest.strip_prefix("//") {
-            None => rest,
-            Some(rest) => rest.find('/').map_or("", |slash| &rest[slash..]),
-        };
-        return Some(path.trim_start_matches('/'));
+        return Some(after_host(rest).trim_start_matches('/'));
     }
     if !is("http") && !is("https") {
         return None;
     }
-    let path = rest.split(['?', '#']).next()?;
-    let (_, path) = path.split_once(PROXY_ROUTE.trim_end_matches('/'))?;
-    path.is_empty().then_some("").or_else(|| Some(path.strip_prefix('/')?.trim_start_matches('/')))
+    let address = rest.split(['?', '#']).next()?;
+    let (_, path) = address.split_once(PROXY_ROUTE)?;
+    (path.is_empty() || path.starts_with('/')).then(|| path.trim_start_matches('/'))
+}
+
+/// What follows `//host` in the part of a URI behind its scheme, if that is there.
+pub fn after_host(rest: &str) -> &str {
+    match rest.strip_prefix("//") {
+        None => rest,
+        Some(rest) => rest.find('/').map_or("", |slash| &rest[slash..]),
+    }
+}
+
+/// One writing of a location, whichever it has: without a host or an end that mean nothing.
+pub fn one_writing(location: &str) -> String {
+    let whole = match proxied(location) {
+        Some(path) => format!("{PROXIED_ROOT}{path}"),
+        None => location.to_owned(),
+    };
+    whole.trim_end_matches('/').to_owned()
 }
 
 /// A checked path below an artifact root. Empty for the root itself.

@@ -361,7 +361,7 @@ impl WriteTx<'_> {
         if actor.is_superuser {
             return Ok(());
         }
-        for other in self.experiments_at(location.trim_end_matches('/'))? {
+        for other in self.experiments_at(location)? {
             self.permit(actor, Kind::Experiment, other, Op::Set)?;
         }
         Ok(())

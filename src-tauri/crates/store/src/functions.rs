@@ -1,5 +1,6 @@
-//! What SQLite is taught: regular expressions, attributes of spans, quantiles.
+//! What SQLite is taught: regular expressions, attributes of spans, quantiles, locations.
 
+use branchline_core::artifact_path::one_writing;
 use branchline_core::{Error, Result};
 use regex::{Regex, RegexBuilder};
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
@@ -21,6 +22,9 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("span_attribute", 2, flags, |call| {
         let (Some(content), Some(key)) = (text(call, 0)?, text(call, 1)?) else { return Ok(None) };
         Ok(attribute(content, key))
+    })?;
+    connection.create_scalar_function("one_writing", 1, flags, |call| {
+        Ok(text(call, 0)?.map(one_writing))
     })?;
     connection.create_aggregate_function("quantile", 2, flags, Quantile)
 }

@@ -2,7 +2,7 @@
 
 use crate::error::StoreResult;
 use crate::tx::{View, WriteTx};
-use branchline_core::artifact_path::{self, PROXIED_ROOT, PROXY_ROUTE};
+use branchline_core::artifact_path::one_writing;
 use branchline_core::{Error, Grant, Permission, Resource};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -84,25 +84,13 @@ impl View<'_> {
     /// # Errors
     /// The database's.
     pub fn experiments_at(&self, location: &str) -> StoreResult<Vec<i64>> {
-        let location = match artifact_path::proxied(location) {
-            Some(path) => format!("{PROXIED_ROOT}{path}"),
-            None => location.to_owned(),
-        };
-        let location = location.trim_end_matches('/');
-        // A location that is written as the address of the files is the same place.
         let mut statement = self.connection.prepare_cached(
-            "WITH place (id, root) AS (
-                 SELECT id, CASE instr(artifact_location || '/', ?2)
-                     WHEN 0 THEN artifact_location
-                     ELSE rtrim(?3 || substr(artifact_location,
-                         instr(artifact_location || '/', ?2) + length(?2)), '/')
-                 END FROM experiment)
+            "WITH place (id, root) AS (SELECT id, one_writing(artifact_location) FROM experiment)
              SELECT id FROM place
              WHERE substr(?1 || '/', 1, length(root) + 1) = root || '/'
                 OR substr(root || '/', 1, length(?1) + 1) = ?1 || '/'",
         )?;
-        let parameters = [location, PROXY_ROUTE, PROXIED_ROOT];
-        let rows = statement.query_map(parameters, |row| row.get(0))?;
+        let rows = statement.query_map([one_writing(location)], |row| row.get(0))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

@@ -87,6 +87,13 @@ struct Request {
     kept: bool,
 }
 
+impl Request {
+    /// Whether its caller is answered only when it is on the disk.
+    fn waits_for(&self, disk: &Disk) -> bool {
+        self.kept && disk.is_waited_for(self.class)
+    }
+}
+
 /// A request's closure with its result and where to send it.
 trait Work: Send {
     /// Runs once; `false` means that nothing of it may be kept.
@@ -261,7 +268,7 @@ impl Committed {
     fn answer(self, disk: &Disk) {
         let Self { batch, outcome } = self;
         let (waiting, done): (Vec<_>, Vec<_>) =
-            batch.into_iter().partition(|one| one.kept && disk.is_waited_for(one.class));
+            batch.into_iter().partition(|one| one.waits_for(disk));
         for request in done {
             request.work.answer(outcome.as_ref().err());
         }
@@ -316,7 +323,7 @@ impl Connected {
         match &outcome {
             Ok(()) => {
                 let disk = &self.context.disk;
-                let is_synced = batch.iter().any(|one| one.kept && disk.is_waited_for(one.class));
+                let is_synced = batch.iter().any(|one| one.waits_for(disk));
                 disk.dirty.mark(!is_synced);
                 self.publish(pending);
             }

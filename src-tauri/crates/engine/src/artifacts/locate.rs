@@ -3,7 +3,7 @@
 use super::Inner;
 use super::disk::{self, Entry, existing_part, failure, find};
 use super::open::OpenFile;
-use branchline_core::artifact_path::{self, RESERVED_PREFIX, RelativePath};
+use branchline_core::artifact_path::{self, RESERVED_PREFIX, RelativePath, after_host};
 use branchline_core::{Error, ErrorCode, FileInfo, Result};
 use percent_encoding::percent_decode_str;
 use std::fs;
@@ -68,14 +68,6 @@ fn escapes() -> Error {
 fn strip_scheme<'a>(uri: &'a str, scheme: &str) -> Option<&'a str> {
     let (found, rest) = uri.split_once(':')?;
     found.eq_ignore_ascii_case(scheme).then_some(rest)
-}
-
-/// What follows `//host`, if that is there.
-fn after_host(rest: &str) -> &str {
-    match rest.strip_prefix("//") {
-        None => rest,
-        Some(rest) => rest.find('/').map_or("", |slash| &rest[slash..]),
-    }
 }
 
 /// The folder that a `file:` URI or an absolute path names.

@@ -19,45 +19,6 @@ const MAX_LENGTH: usize = 4096;
 /// Names on disk that begin so are ours (uploads under way) and no artifacts.
 pub const RESERVED_PREFIX: &str = ".branchline-upload";
 
-/// The root of what the server itself keeps.
-pub const PROXIED_ROOT: &str = "mlflow-artifacts:/";
-
-/// The route by which a server hands out the files below `mlflow-artifacts:/`.
-const PROXY_ROUTE: &str = "/api/2.0/mlflow-artifacts/artifacts";
-
-/// The path that a URI names below `mlflow-artifacts:/`. The address of such a file at a server
-/// names it, too, and means this one, as MLflow's server takes it: roots were written so.
-pub fn proxied(uri: &str) -> Option<&str> {
-    let (scheme, rest) = uri.split_once(':')?;
-    let is = |other: &str| scheme.eq_ignore_ascii_case(other);
-    if is("mlflow-artifacts") {
-        return Some(after_host(rest).trim_start_matches('/'));
-    }
-    if !is("http") && !is("https") {
-        return None;
-    }
-    let address = rest.split(['?', '#']).next()?;
-    let (_, path) = address.split_once(PROXY_ROUTE)?;
-    (path.is_empty() || path.starts_with('/')).then(|| path.trim_start_matches('/'))
-}
-
-/// What follows `//host` in the part of a URI behind its scheme, if that is there.
-pub fn after_host(rest: &str) -> &str {
-    match rest.strip_prefix("//") {
-        None => rest,
-        Some(rest) => rest.find('/').map_or("", |slash| &rest[slash..]),
-    }
-}
-
-/// One writing of a location, whichever it has: without a host or an end that mean nothing.
-pub fn one_writing(location: &str) -> String {
-    let whole = match proxied(location) {
-        Some(path) => format!("{PROXIED_ROOT}{path}"),
-        None => location.to_owned(),
-    };
-    whole.trim_end_matches('/').to_owned()
-}
-
 /// A checked path below an artifact root. Empty for the root itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RelativePath {
@@ -210,24 +171,6 @@ fn is_device(name: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn what_the_server_keeps_is_told_by_root_or_address() {
-        for (uri, path) in [
-            ("mlflow-artifacts:/1/a", Some("1/a")),
-            ("mlflow-artifacts://host:1/1/a", Some("1/a")),
-            ("MLFLOW-ARTIFACTS:", Some("")),
-            ("http://host:1/api/2.0/mlflow-artifacts/artifacts/1/a", Some("1/a")),
-            ("https://host/under/api/2.0/mlflow-artifacts/artifacts", Some("")),
-            ("http://host/api/2.0/mlflow-artifacts/artifacts//1?x=/y", Some("1")),
-            ("http://host/api/2.0/mlflow-artifacts/artifacts-of-others/1", None),
-            ("http://host/?/api/2.0/mlflow-artifacts/artifacts/1", None),
-            ("s3://bucket/api/2.0/mlflow-artifacts/artifacts/1", None),
-            ("/1/a", None),
-        ] {
-            assert_eq!(proxied(uri), path, "{uri}");
-        }
-    }
 
     #[test]
     fn safe_paths_pass() {

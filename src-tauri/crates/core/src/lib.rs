@@ -16,6 +16,7 @@ pub mod job;
 pub mod job_filter;
 pub mod job_order;
 pub mod limits;
+pub mod location;
 pub mod machine;
 pub mod name;
 pub mod number;

@@ -1,6 +1,7 @@
 //! Experiments: make, find, rename, tag, delete and restore.
 
 use crate::Engine;
+use branchline_core::location::{split_scheme, strip_scheme};
 use branchline_core::{
     Actor, Error, ErrorCode, Experiment, ExperimentId, Page, Result, Tag, ViewType, limits, name,
     search,
@@ -72,13 +73,10 @@ pub(crate) fn active(view: &View<'_>, id: ExperimentId) -> StoreResult<Experimen
 /// A location on this machine's disk with the folder that it starts from, which is another one for
 /// each program: the server's, as `resolve_uri_if_local` of MLflow has it.
 fn absolute(location: &str) -> Result<String> {
-    let (scheme, path) = match location.split_once(':') {
-        Some(("file", path)) => ("file://", path),
-        // One letter is a drive of Windows.
-        Some((scheme, _)) if scheme.len() > 1 && !scheme.contains('/') => {
-            return Ok(location.to_owned());
-        }
-        _ => ("", location),
+    let (scheme, path) = match strip_scheme(location, "file") {
+        Some(path) => ("file://", path),
+        None if split_scheme(location).is_some() => return Ok(location.to_owned()),
+        None => ("", location),
     };
     if path.starts_with('/') || Path::new(path).is_absolute() {
         return Ok(location.to_owned());

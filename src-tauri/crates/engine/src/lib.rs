@@ -97,8 +97,8 @@ pub use trash::{Emptied, InTrash, TrashChoice, TrashPage};
 pub use users::{NewUser, RECOVERY_HOURS, UserUpdate};
 pub use webhook::{NewWebhook, WebhookUpdate};
 
-use branchline_core::artifact_path::PROXIED_ROOT;
 use branchline_core::event::{Cursor, Event, EventKind};
+use branchline_core::location::PROXIED_ROOT;
 use branchline_core::{Actor, Clock, Result, Scope, SystemClock, User};
 use branchline_store::{Class, NewExperimentRow, Store, StoreResult, View, WriteTx};
 use std::path::PathBuf;

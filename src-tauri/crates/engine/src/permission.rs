@@ -1,7 +1,7 @@
 //! Who may do what with an experiment or a registered model.
 
 use crate::{Engine, permit};
-use branchline_core::artifact_path::PROXIED_ROOT;
+use branchline_core::location::PROXIED_ROOT;
 use branchline_core::{Actor, Error, Grant, Permission, Resource, Result, Scope};
 use branchline_store::{Access, Class, View};
 

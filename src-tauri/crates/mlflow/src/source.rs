@@ -3,6 +3,7 @@
 //! have registered: paths of the server's disk, another run's artifacts, or a host
 //! that the server would have to call.
 
+use branchline_core::location::split_scheme;
 use branchline_core::{Error, Result};
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
@@ -269,10 +270,8 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(uri: &'a str) -> Self {
-        let (scheme, rest) = match uri.split_once(':') {
-            Some((scheme, rest)) if is_scheme(scheme) => (scheme.to_ascii_lowercase(), rest),
-            _ => (String::new(), uri),
-        };
+        let (scheme, rest) = split_scheme(uri).unwrap_or(("", uri));
+        let scheme = scheme.to_ascii_lowercase();
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (authority, path) = match rest.strip_prefix("//") {
             Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
@@ -281,19 +280,14 @@ impl<'a> Parts<'a> {
         Self { scheme, authority, path }
     }
 
-    /// A path of this machine. One letter is a drive of Windows, not a scheme.
+    /// A path of this machine.
     fn is_local(&self) -> bool {
-        self.scheme.len() <= 1 || self.scheme == "file"
+        self.scheme.is_empty() || self.scheme == "file"
     }
 
     fn segments(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
         self.path.split('/').filter(|segment| !segment.is_empty()).map(decoded)
     }
-}
-
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 #[cfg(test)]

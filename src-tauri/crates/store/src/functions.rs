@@ -1,6 +1,6 @@
 //! What SQLite is taught: regular expressions, attributes of spans, quantiles, locations.
 
-use branchline_core::artifact_path::one_writing;
+use branchline_core::location::one_writing;
 use branchline_core::{Error, Result};
 use regex::{Regex, RegexBuilder};
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};

@@ -2,7 +2,7 @@
 
 use crate::error::StoreResult;
 use crate::tx::{View, WriteTx};
-use branchline_core::artifact_path::one_writing;
+use branchline_core::location::one_writing;
 use branchline_core::{Error, Grant, Permission, Resource};
 use rusqlite::{OptionalExtension, Row, params};
 

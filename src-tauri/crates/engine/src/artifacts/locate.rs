@@ -3,7 +3,8 @@
 use super::Inner;
 use super::disk::{self, Entry, existing_part, failure, find};
 use super::open::OpenFile;
-use branchline_core::artifact_path::{self, RESERVED_PREFIX, RelativePath, after_host};
+use branchline_core::artifact_path::{self, RESERVED_PREFIX, RelativePath};
+use branchline_core::location::{self, after_host, split_scheme, strip_scheme};
 use branchline_core::{Error, ErrorCode, FileInfo, Result};
 use percent_encoding::percent_decode_str;
 use std::fs;
@@ -32,7 +33,7 @@ impl Inner {
     /// Checks what `uri` and `path` name.
     pub(super) fn target(&self, uri: &str, path: Option<&str>) -> Result<Target> {
         let path = artifact_path::check(path.unwrap_or_default())?;
-        if let Some(rest) = artifact_path::proxied(uri) {
+        if let Some(rest) = location::proxied(uri) {
             let base = Base::Names(artifact_path::check(rest)?);
             return Ok(Target { root: self.root.clone(), base, path });
         }
@@ -65,11 +66,6 @@ fn escapes() -> Error {
     Error::invalid("Invalid path: resolved path is outside the artifact directory")
 }
 
-fn strip_scheme<'a>(uri: &'a str, scheme: &str) -> Option<&'a str> {
-    let (found, rest) = uri.split_once(':')?;
-    found.eq_ignore_ascii_case(scheme).then_some(rest)
-}
-
 /// The folder that a `file:` URI or an absolute path names.
 fn local_folder(uri: &str) -> Result<PathBuf> {
     let path = match strip_scheme(uri, "file") {
@@ -86,12 +82,8 @@ fn local_folder(uri: &str) -> Result<PathBuf> {
         }
         None => PathBuf::from(uri),
     };
-    let scheme = uri.split_once(':').map(|(scheme, _)| scheme).filter(|scheme| {
-        scheme.len() > 1
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
-    });
-    match scheme {
-        Some(scheme) if !scheme.eq_ignore_ascii_case("file") => Err(Error::new(
+    match split_scheme(uri) {
+        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("file") => Err(Error::new(
             ErrorCode::NotImplemented,
             format!(
                 "Artifacts in '{scheme}:' locations are read and written by the client itself, not by this server."

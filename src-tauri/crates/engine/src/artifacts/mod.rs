@@ -27,7 +27,7 @@ pub use open::{Content, OpenFile};
 pub use upload::{Stored, Upload};
 
 use background::Background;
-use branchline_core::{Error, ErrorCode, FileInfo, Result, artifact_path};
+use branchline_core::{Error, ErrorCode, FileInfo, Result, artifact_path, location};
 use branchline_store::{ArtifactFileRow, Durability};
 use bucket::{BucketTarget, Buckets};
 use locate::Target;
@@ -107,7 +107,7 @@ impl Inner {
             let path = artifact_path::check(path.unwrap_or_default())?;
             return Ok(Place::Bucket(self.buckets.target(location, path)?));
         }
-        if let (Some(destination), Some(rest)) = (&self.destination, artifact_path::proxied(uri)) {
+        if let (Some(destination), Some(rest)) = (&self.destination, location::proxied(uri)) {
             let location = destination.join(&artifact_path::check(rest)?);
             let path = artifact_path::check(path.unwrap_or_default())?;
             return Ok(Place::Bucket(self.buckets.target(location, path)?));
@@ -209,7 +209,7 @@ impl Artifacts {
     /// # Errors
     /// `InvalidParameterValue` for paths that are not safe.
     pub fn proxied_path(&self, uri: &str, path: &str) -> Result<Option<String>> {
-        let (Some(rest), None) = (artifact_path::proxied(uri), &self.inner.destination) else {
+        let (Some(rest), None) = (location::proxied(uri), &self.inner.destination) else {
             return Ok(None);
         };
         let place = artifact_path::check(rest)?.join(&artifact_path::check(path)?);

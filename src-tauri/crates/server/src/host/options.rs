@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::tls::{Tls, TlsFiles};
 use crate::{MailRules, ServerOptions, WebhookRules};
+use branchline_core::location::split_scheme;
 use branchline_core::{Error, JobRoute, Permission, Result, SystemClock};
 use branchline_engine::home::DataDir;
 use branchline_engine::{
@@ -258,8 +259,7 @@ fn buckets(config: &Config) -> Result<BucketOptions> {
 
 /// A folder given as a root is made absolute and may be read; a URI stays.
 fn absolute_root(root: &str, allowed_roots: &mut Vec<PathBuf>) -> Result<String> {
-    // One letter before the colon is a Windows drive.
-    if root.split_once(':').is_some_and(|(scheme, _)| scheme.len() > 1) {
+    if split_scheme(root).is_some() {
         return Ok(root.to_owned());
     }
     let folder = absolute(PathBuf::from(root))?;

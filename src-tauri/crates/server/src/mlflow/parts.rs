@@ -7,7 +7,7 @@ use super::artifacts::{notify, require};
 use super::call::{Call, Nothing, PathOf};
 use super::files::{check_path, run_info};
 use axum::routing::{get, post};
-use branchline_core::artifact_path::PROXIED_ROOT;
+use branchline_core::location::{PROXIED_ROOT, split_scheme};
 use branchline_core::{Error, ModelId, Permission, Resource, Result, RunId, Scope};
 use branchline_engine::{Engine, Presigned};
 use branchline_mlflow::explain::{missing, required_text};
@@ -148,8 +148,8 @@ fn check_expiration(seconds: i64) -> Result<Duration> {
 
 /// Files that pass through us have no address of their own.
 fn check_direct(uri: &str, what: &str) -> Result<()> {
-    let scheme = uri.split_once(':').map_or("", |(scheme, _)| scheme);
-    if !matches!(scheme, "http" | "https" | "mlflow-artifacts") {
+    let scheme = split_scheme(uri).map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
+    if !matches!(scheme.as_str(), "http" | "https" | "mlflow-artifacts") {
         return Ok(());
     }
     Err(Error::invalid(format!(

@@ -1,6 +1,7 @@
 //! `s3://bucket/prefix`.
 
 use branchline_core::artifact_path::RelativePath;
+use branchline_core::location::strip_scheme;
 use branchline_core::{Error, Result};
 use object_store::path::Path;
 use std::fmt;
@@ -16,7 +17,7 @@ pub struct Location {
 impl Location {
     /// Whether a URI names a place in a bucket.
     pub fn is_meant(uri: &str) -> bool {
-        uri.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("s3"))
+        Self::below_scheme(uri).is_some()
     }
 
     /// Reads `s3://bucket/prefix`.
@@ -28,8 +29,7 @@ impl Location {
             Error::invalid(format!("Invalid path: '{uri}' names no place in a bucket."))
                 .hint("Give it as `s3://bucket/prefix`.")
         };
-        let rest = uri.split_once("://").filter(|_| Self::is_meant(uri)).map(|(_, rest)| rest);
-        let rest = rest.ok_or_else(refuse)?;
+        let rest = Self::below_scheme(uri).ok_or_else(refuse)?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let prefix = prefix.trim_matches('/');
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -39,6 +39,10 @@ impl Location {
         // Refuses `..`, doubled slashes and control characters.
         Path::parse(prefix).map_err(|_| refuse())?;
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    }
+
+    fn below_scheme(uri: &str) -> Option<&str> {
+        strip_scheme(uri, "s3")?.strip_prefix("//")
     }
 
     /// The place at `path` below this one.

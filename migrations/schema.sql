@@ -143,7 +143,7 @@ CREATE TABLE latest_metric (
     min_value     REAL,
     max_value     REAL,
     sum_value     REAL NOT NULL,
-    ordered       INTEGER NOT NULL,
+    ordered       INTEGER NOT NULL, rev INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run_id, key)
 ) STRICT, WITHOUT ROWID;
 

@@ -223,7 +223,7 @@ pub struct RunInfo {
     pub artifact_uri: String,
     /// In use or in the trash.
     pub lifecycle: Lifecycle,
-    /// Change sequence number of the last change.
+    /// Change sequence number of the last change; of its metrics only in a [`Run`].
     pub rev: i64,
 }
 

@@ -159,25 +159,26 @@ impl WriteTx<'_> {
             let Some(first) = of_key.first() else { continue };
             let key = self.names.intern(self.connection, &first.key)?;
             let mut points: Vec<Point> = of_key.iter().map(|metric| Point::of(metric)).collect();
-            if let Some(range) = self.add_points(run, key, &mut points)? {
-                seq = Some(self.record_metric(actor, run.row, key, range)?);
-                self.judge_points(actor, id, run, (key, &first.key), &points)?;
-            }
+            let Some((range, latest)) = self.add_points(run, key, &mut points)? else { continue };
+            let rev = self.record_metric(actor, run.row, key, range)?;
+            self.put_latest(run, key, &latest, rev)?;
+            self.judge_points(actor, id, run, (key, &first.key), &points)?;
+            seq = Some(rev);
         }
         if let Some(seq) = seq {
-            self.set_run_rev(run.row, seq)?;
             self.notify(seq, EventKind::Metrics(id.clone(), run.experiment));
         }
         Ok(())
     }
 
-    /// Marks the points that are new, and answers the range of steps that they are in.
+    /// Marks the points that are new; answers the range of steps that they are in, and what is
+    /// the metric's row then.
     fn add_points(
         &self,
         run: &RunRow,
         key: i64,
         points: &mut [Point],
-    ) -> StoreResult<Option<StepRange>> {
+    ) -> StoreResult<Option<(StepRange, Latest)>> {
         let Some(first) = points.first() else { return Ok(None) };
         let mut latest = self.latest_row(run.row, key)?.unwrap_or_else(|| Latest::first(first));
         let mut range = StepRange { from: i64::MAX, to: i64::MIN, points: 0 };
@@ -203,11 +204,7 @@ impl WriteTx<'_> {
             }
         }
         drop(insert);
-        if range.points == 0 {
-            return Ok(None);
-        }
-        self.put_latest(run, key, &latest)?;
-        Ok(Some(range))
+        Ok((range.points > 0).then_some((range, latest)))
     }
 
     fn latest_row(&self, run: i64, key: i64) -> StoreResult<Option<Latest>> {
@@ -235,17 +232,17 @@ impl WriteTx<'_> {
             .optional()?)
     }
 
-    fn put_latest(&self, run: &RunRow, key: i64, latest: &Latest) -> StoreResult<()> {
+    fn put_latest(&self, run: &RunRow, key: i64, latest: &Latest, rev: i64) -> StoreResult<()> {
         self.connection
             .prepare_cached(
                 "INSERT INTO latest_metric (run_id, key, experiment_id, value, is_nan, step, timestamp,
-                     count, nan_count, min_value, max_value, sum_value, ordered)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                     count, nan_count, min_value, max_value, sum_value, ordered, rev)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
                  ON CONFLICT DO UPDATE SET value = excluded.value, is_nan = excluded.is_nan,
                      step = excluded.step, timestamp = excluded.timestamp, count = excluded.count,
                      nan_count = excluded.nan_count, min_value = excluded.min_value,
                      max_value = excluded.max_value, sum_value = excluded.sum_value,
-                     ordered = excluded.ordered",
+                     ordered = excluded.ordered, rev = excluded.rev",
             )?
             .execute(params![
                 run.row,
@@ -261,6 +258,7 @@ impl WriteTx<'_> {
                 latest.max,
                 latest.sum.clamp(f64::MIN, f64::MAX),
                 latest.ordered,
+                rev,
             ])?;
         Ok(())
     }

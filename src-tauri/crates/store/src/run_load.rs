@@ -31,7 +31,8 @@ impl<'c> Loader<'c> {
             connection,
             names: view.names,
             metrics: connection.prepare_cached(
-                "SELECT key, value, is_nan, timestamp, step FROM latest_metric WHERE run_id = ?1",
+                "SELECT key, value, is_nan, timestamp, step, rev
+                 FROM latest_metric WHERE run_id = ?1",
             )?,
             params: connection.prepare_cached("SELECT key, value FROM param WHERE run_id = ?1")?,
             tags: connection.prepare_cached("SELECT key, value FROM tag WHERE run_id = ?1")?,
@@ -43,16 +44,19 @@ impl<'c> Loader<'c> {
         })
     }
 
-    fn metrics(&mut self, run: i64) -> StoreResult<Vec<Metric>> {
+    /// A run's metrics, and the last change of any.
+    fn metrics(&mut self, run: i64) -> StoreResult<(Vec<Metric>, i64)> {
+        let mut rev = 0;
         let mut rows = self.metrics.query([run])?;
         let mut metrics = Vec::new();
         while let Some(row) = rows.next()? {
             let key = self.names.text(self.connection, row.get(0)?)?.to_string();
             let value = number(row.get(1)?, row.get(2)?);
             metrics.push(plain_metric(key, value, row.get(3)?, row.get(4)?));
+            rev = rev.max(row.get(5)?);
         }
         metrics.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        Ok(metrics)
+        Ok((metrics, rev))
     }
 
     fn params(&mut self, run: i64) -> StoreResult<Vec<Param>> {
@@ -94,9 +98,10 @@ impl View<'_> {
         let mut loader = Loader::new(self)?;
         let complete = |(row, info): (i64, RunInfo)| -> StoreResult<Run> {
             let links = loader.links(row)?;
+            let (metrics, rev) = loader.metrics(row)?;
             Ok(Run {
-                info,
-                metrics: loader.metrics(row)?,
+                info: RunInfo { rev: info.rev.max(rev), ..info },
+                metrics,
                 params: loader.params(row)?,
                 tags: loader.tags(row)?,
                 dataset_inputs: match links.datasets {

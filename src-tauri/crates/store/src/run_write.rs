@@ -80,7 +80,7 @@ impl WriteTx<'_> {
         Ok(())
     }
 
-    pub(crate) fn set_run_rev(&self, row: i64, seq: i64) -> StoreResult<()> {
+    fn set_run_rev(&self, row: i64, seq: i64) -> StoreResult<()> {
         self.connection
             .prepare_cached("UPDATE run SET rev = ?2 WHERE id = ?1")?
             .execute(params![row, seq])?;

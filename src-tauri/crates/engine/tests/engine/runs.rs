@@ -32,6 +32,33 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn the_rev_of_a_run_grows_with_whatever_changes() {
+    let f = fixture().await;
+    let run = f.run(ExperimentId(0), 0).await;
+    let rev = async || f.engine.run(&f.owner, &run).await.unwrap().info.rev;
+    let log = async |batch: LogBatch| f.engine.log_batch(&f.owner, &run, batch).await.unwrap();
+    let loss = |step| LogBatch { metrics: vec![metric("loss", 0.5, step)], ..LogBatch::default() };
+    let changes = [
+        loss(1),
+        LogBatch { metrics: vec![metric("accuracy", 0.5, 1)], ..LogBatch::default() },
+        loss(2),
+        LogBatch { params: vec![param("alpha", "0.1")], ..LogBatch::default() },
+        LogBatch { tags: vec![tag("team", "blue")], ..LogBatch::default() },
+        // Older than the latest, and one point more all the same.
+        loss(0),
+    ];
+    for change in changes {
+        let before = rev().await;
+        log(change.clone()).await;
+        let after = rev().await;
+        assert!(after > before, "{before} -> {after} with {change:?}");
+    }
+    let before = rev().await;
+    log(loss(2)).await;
+    assert_eq!(rev().await, before, "an exact repeat is no change");
+}
+
+#[tokio::test]
 async fn a_batch_is_all_or_nothing() {
     let f = fixture().await;
     let run = f.run(ExperimentId(0), 0).await;

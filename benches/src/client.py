@@ -1,4 +1,7 @@
-"""A thousand calls of the real client, one by one and in the background; seconds of each."""
+"""A thousand calls of the real client to each server, one by one or in the background; seconds of each.
+
+Calls one by one go to the servers by turns, a few each: what else the machine does meets them alike.
+"""
 
 import sys
 import time
@@ -6,14 +9,28 @@ import time
 from mlflow import MlflowClient, flush_async_logging
 from mlflow.tracking import set_tracking_uri
 
-address, run, calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
-set_tracking_uri(address)
-client = MlflowClient()
-client.log_metric(run, "warm", 0.0)
-for synchronous in (True, False):
-    begun = time.perf_counter()
-    for step in range(calls):
+TURN = 50
+
+
+def call(client, run, steps, synchronous):
+    for step in steps:
         client.log_metric(run, "loss", 1 / (step + 1), step=step, synchronous=synchronous)
-    if not synchronous:
-        flush_async_logging()
-    print(time.perf_counter() - begun)
+
+
+in_background, calls = sys.argv[1] == "background", int(sys.argv[2])
+servers = list(zip(sys.argv[3::2], sys.argv[4::2]))
+clients = [MlflowClient(address) for address, _ in servers]
+taken = [0.0] * len(servers)
+for client, (_, run) in zip(clients, servers):
+    client.log_metric(run, "warm", 0.0)
+turn = calls if in_background else TURN
+for first in range(0, calls, turn):
+    for place, (client, (address, run)) in enumerate(zip(clients, servers)):
+        # Whose queue is flushed.
+        set_tracking_uri(address)
+        begun = time.perf_counter()
+        call(client, run, range(first, min(first + turn, calls)), not in_background)
+        if in_background:
+            flush_async_logging()
+        taken[place] += time.perf_counter() - begun
+print(*taken)

@@ -19,20 +19,25 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
         return Ok(());
     }
     let calls = options.count(1000);
-    let on = |subject: &Subject| {
-        let (run, _) = subject.create_run(&mut subject.connect()?)?;
-        seconds(&subject.address(), subject.token(), &run, calls)
-    };
     let (ours, floor) = (Subject::ours(options, "ours-client")?, Floor::start()?);
+    let least = Server::at(floor.address());
+    // With a credential, as ours: to send it is the client's work.
+    let token = ours.token();
     let both = by_turns(TURNS, || {
-        let [one, other] = on(&ours)?;
-        // With a credential, as ours: to send it is the client's work.
-        let [least, its_other] = seconds(floor.address(), ours.token(), &"0".repeat(32), calls)?;
-        Ok([one, other, least, its_other])
+        let own = Server::of(&ours)?;
+        let [mine, limit] = seconds(How::InTurn, [&own, &least], token, calls)?;
+        let [other] = seconds(How::InTheBackground, [&own], token, calls)?;
+        let [its_other] = seconds(How::InTheBackground, [&least], token, calls)?;
+        Ok([mine, other, limit, its_other])
     })?;
     let [mine, limit] = [[both[0], both[1]], [both[2], both[3]]];
     ours.stop()?;
-    let theirs = Subject::each_peer(options, "client", |_, subject| on(&subject))?;
+    let theirs = Subject::each_peer(options, "client", |_, subject| {
+        let (server, token) = (Server::of(&subject)?, subject.token());
+        let [mine] = seconds(How::InTurn, [&server], token, calls)?;
+        let [other] = seconds(How::InTheBackground, [&server], token, calls)?;
+        Ok([mine, other])
+    })?;
     for (place, what) in ["1000 log_metric of the client, in turn", "the same in the background"]
         .into_iter()
         .enumerate()
@@ -52,10 +57,47 @@ pub(crate) fn measure(options: &Options, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Seconds of so many calls, in turn and in the background.
-fn seconds(address: &str, token: Option<&str>, run: &str, calls: usize) -> Result<[f64; 2]> {
+/// A server with a run to log to.
+struct Server {
+    address: String,
+    run: String,
+}
+
+impl Server {
+    fn of(subject: &Subject) -> Result<Self> {
+        let (run, _) = subject.create_run(&mut subject.connect()?)?;
+        Ok(Self { address: format!("http://{}", subject.address()), run })
+    }
+
+    /// One that takes any run.
+    fn at(address: &str) -> Self {
+        Self { address: format!("http://{address}"), run: "0".repeat(32) }
+    }
+}
+
+/// How the client sends what it logs.
+#[derive(Clone, Copy)]
+enum How {
+    InTurn,
+    InTheBackground,
+}
+
+/// Seconds of so many calls to each of the servers.
+fn seconds<const N: usize>(
+    how: How,
+    servers: [&Server; N],
+    token: Option<&str>,
+    calls: usize,
+) -> Result<[f64; N]> {
+    let mode = match how {
+        How::InTurn => "in turn",
+        How::InTheBackground => "background",
+    };
     let mut command = Command::new(Peer::python());
-    command.args(["-c", SCRIPT, &format!("http://{address}"), run, &calls.to_string()]);
+    command.args(["-c", SCRIPT, mode, &calls.to_string()]);
+    servers.iter().for_each(|server| {
+        command.args([&server.address, &server.run]);
+    });
     command.env("MLFLOW_DISABLE_TELEMETRY", "true");
     if let Some(token) = token {
         command.env("MLFLOW_TRACKING_TOKEN", token);
@@ -63,7 +105,6 @@ fn seconds(address: &str, token: Option<&str>, run: &str, calls: usize) -> Resul
     let output = command.output().context("the client did not start")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut figures = text.lines().filter_map(|line| line.trim().parse().ok());
-    let next = figures.next().zip(figures.next()).context("the client told no times")?;
-    Ok([next.0, next.1])
+    let figures: Vec<f64> = text.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    figures.try_into().ok().context("the client told no times")
 }

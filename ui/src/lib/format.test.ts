@@ -11,6 +11,7 @@ import {
   formatDuration,
   formatMetric,
   formatNumber,
+  formatParam,
   formatTime,
 } from './format'
 
@@ -28,6 +29,22 @@ describe('formatNumber', () => {
     [Number.POSITIVE_INFINITY, '∞'],
     [Number.NEGATIVE_INFINITY, '−∞'],
   ])('%s is %s', (value, text) => expect(formatNumber(value)).toBe(text))
+})
+
+describe('formatParam', () => {
+  it.each([
+    ['0.1', '0.1'],
+    ['1e-05', '1e-05'],
+    ['0.000125', '0.000125'],
+    ['0.004000153934953237', '0.0040002'],
+    ['-9.195148960984602e-05', '-9.195e-5'],
+    ['0.10000000000000000', '0.1'],
+    ['20261130123456', '20261130123456'],
+    ['1.2.3456789', '1.2.3456789'],
+    ['v0.123456789', 'v0.123456789'],
+    ['1.2345678e999', '1.2345678e999'],
+    ['', ''],
+  ])('%s is %s', (value, text) => expect(formatParam(value)).toBe(text))
 })
 
 describe('formatMetric', () => {

@@ -31,6 +31,17 @@ export function formatMetric(value: MetricValue | null | undefined, digits = 5):
   return value === null || value === undefined ? MISSING : formatNumber(toNumber(value), digits)
 }
 
+/** Most digits of a parameter that still tell something, as of a number that was drawn. */
+const PARAM_DIGITS = 6
+
+/** A parameter as it was logged; one with the digits of a drawn number as a metric is shown. */
+export function formatParam(text: string): string {
+  const [, whole, fraction = ''] = /^-?(\d*)\.(\d+)(?:e[+-]?\d+)?$/i.exec(text) ?? []
+  if (whole === undefined || !Number.isFinite(Number(text))) return text
+  const digits = (whole + fraction).replace(/^0+/, '').length
+  return digits > PARAM_DIGITS ? formatNumber(Number(text)) : text
+}
+
 /** Short axis labels: 1.2k, 3M. */
 export function formatCompact(value: number): string {
   const size = Math.abs(value)

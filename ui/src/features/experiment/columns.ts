@@ -1,6 +1,6 @@
 /** Which columns the runs table has, and what each shows. */
 import type { ExperimentKeys, Run } from '@/api/types'
-import { formatAgo, formatDuration, formatMetric, MISSING } from '@/lib/format'
+import { formatAgo, formatDuration, formatMetric, formatParam, MISSING } from '@/lib/format'
 import { quoteKey } from '@/lib/filter'
 
 export type ColumnGroup = 'run' | 'params' | 'metrics' | 'aggregates' | 'tags'
@@ -126,12 +126,18 @@ export function cellText(column: Column, run: Run, now: number): string {
     const value = run.metrics[column.of.metric]?.[column.of.aggregate]
     return value == null ? MISSING : formatMetric(value, 4)
   }
-  if (column.group === 'params') return run.params[key] ?? MISSING
+  if (column.group === 'params') return formatParam(run.params[key] ?? MISSING)
   if (column.group === 'metrics') return formatMetric(run.metrics[key]?.value, 4)
   if (column.group === 'tags') return run.tags[key] ?? ''
   if (column.id === 'duration') return formatDuration(durationOf(run, now))
   if (column.id === 'started') return formatAgo(run.started_at, now)
   return run.user_id || MISSING
+}
+
+/** What a cell says when pointed at: the whole of a value that may be cut or shortened. */
+export function cellTitle(column: Column, run: Run): string | undefined {
+  if (column.group === 'params') return run.params[column.label]
+  return column.group === 'tags' ? run.tags[column.label] : undefined
 }
 
 /** The width that the longest text of a column among these runs needs, in pixels. */

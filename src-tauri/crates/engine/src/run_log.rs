@@ -21,6 +21,8 @@ pub struct LogBatch {
     pub params: Vec<Param>,
     /// Of a key that comes twice the last wins.
     pub tags: Vec<Tag>,
+    /// These came as lists: an error says which of them it means, as `metrics[3].name`.
+    pub listed: bool,
 }
 
 impl LogBatch {
@@ -28,9 +30,27 @@ impl LogBatch {
         self.metrics.len() + self.params.len() + self.tags.len()
     }
 
+    fn check_keys<'k>(
+        &self,
+        [list, field, kind]: [&str; 3],
+        keys: impl Iterator<Item = &'k str>,
+    ) -> Result<()> {
+        for (place, key) in keys.enumerate() {
+            name::check_key(kind, key).or_else(|error| match self.listed {
+                true => name::check_key_at(&format!("{list}[{place}].{field}"), kind, key),
+                false => Err(error),
+            })?;
+        }
+        Ok(())
+    }
+
     fn checked(self) -> Result<Self> {
+        let metrics = self.metrics.iter().map(|metric| metric.key.as_str());
+        self.check_keys(["metrics", "name", "metric"], metrics)?;
+        let params = self.params.iter().map(|param| param.key.as_str());
+        self.check_keys(["params", "key", "param"], params)?;
+        self.check_keys(["tags", "key", "tag"], self.tags.iter().map(|tag| tag.key.as_str()))?;
         for metric in &self.metrics {
-            name::check_key("metric", &metric.key)?;
             if metric.timestamp < 0 {
                 return Err(Error::invalid(format!(
                     "Invalid value {} for parameter 'timestamp' supplied: it must be a non-negative number of milliseconds.",
@@ -40,7 +60,6 @@ impl LogBatch {
         }
         let mut seen = HashSet::new();
         for param in &self.params {
-            name::check_key("param", &param.key)?;
             if !seen.insert(param.key.as_str()) {
                 return Err(Error::invalid(format!(
                     "Duplicate parameter keys have been submitted: ['{}']. Please ensure the request contains only one param value per param key.",
@@ -52,7 +71,7 @@ impl LogBatch {
         Ok(Self {
             params: self.params.into_iter().map(cut_param).collect(),
             tags: self.tags.into_iter().map(checked_tag).collect::<Result<_>>()?,
-            metrics: self.metrics,
+            ..self
         })
     }
 }

@@ -41,6 +41,7 @@ async fn what_was_just_logged_is_found_by_any_part_of_it() {
             Tag { key: "team".into(), value: "北京 vision".into() },
             Tag { key: "mlflow.note.content".into(), value: "Tried a *wider* head.".into() },
         ],
+        ..LogBatch::default()
     };
     fixture.engine.log_batch(&fixture.owner, &run, batch).await.unwrap();
     for text in

@@ -14,6 +14,7 @@ async fn everything_is_there_after_a_restart() {
         metrics: vec![metric("loss", 0.5, 1), metric("loss", 0.25, 2)],
         params: vec![param("alpha", "0.1")],
         tags: vec![tag("team", "blue")],
+        ..LogBatch::default()
     };
     f.engine.log_batch(&f.owner, &run, batch).await.unwrap();
     let before = f.engine.run(&f.owner, &run).await.unwrap();
@@ -69,6 +70,7 @@ async fn a_batch_is_all_or_nothing() {
         metrics: vec![metric("m", 1.0, 0)],
         params: vec![param("b", "2"), param("a", "other")],
         tags: vec![tag("t", "x")],
+        ..LogBatch::default()
     };
     let error = f.engine.log_batch(&f.owner, &run, bad).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::InvalidParameterValue);
@@ -77,6 +79,28 @@ async fn a_batch_is_all_or_nothing() {
     assert_eq!(kept.params, vec![param("a", "1")]);
     assert!(kept.metrics.is_empty(), "metrics of a refused batch were kept");
     assert!(!kept.tags.iter().any(|t| t.key == "t"), "tags of a refused batch were kept");
+}
+
+#[tokio::test]
+async fn an_error_says_which_of_a_list_it_means() {
+    let f = fixture().await;
+    let run = f.run(ExperimentId(0), 0).await;
+    let refused = async |batch: LogBatch| {
+        f.engine.log_batch(&f.owner, &run, batch).await.unwrap_err().message
+    };
+    let metrics = vec![metric("fine", 1.0, 0), metric("../x", 1.0, 0)];
+    let params = vec![param("a/../b", "1")];
+    let tags = vec![tag("fine", "1"), tag(&"t".repeat(251), "1")];
+    for (batch, listed, alone) in [
+        (LogBatch { metrics, ..LogBatch::default() }, "'metrics[1].name'", "'name'"),
+        (LogBatch { params, ..LogBatch::default() }, "'params[0].key'", "'key'"),
+        (LogBatch { tags, ..LogBatch::default() }, "'tags[1].key'", "'key'"),
+    ] {
+        let message = refused(LogBatch { listed: true, ..batch.clone() }).await;
+        assert!(message.contains(listed), "{message}");
+        let message = refused(batch).await;
+        assert!(message.contains(alone), "{message}");
+    }
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ async fn full_run(fixture: &Fixture, experiment: ExperimentId) -> (RunId, PathBu
         metrics: (0..1000).map(|step| metric("loss", step)).collect(),
         params: vec![Param { key: "lr".into(), value: "0.1".into() }],
         tags: Vec::new(),
+        ..LogBatch::default()
     };
     fixture.engine.log_batch(&fixture.owner, &run, batch).await.unwrap();
     let uri = fixture.engine.run(&fixture.owner, &run).await.unwrap().info.artifact_uri;

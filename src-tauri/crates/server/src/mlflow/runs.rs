@@ -99,7 +99,7 @@ async fn log_parameter(Call { engine, actor, message }: Call<LogParam>) -> Answe
 
 async fn log_batch(Call { engine, actor, message }: Call<request::LogBatch>) -> Answer {
     let request::Batch { run_id, metrics, params, tags } = message.into_domain()?;
-    engine.log_batch(&actor, &run_id, LogBatch { metrics, params, tags }).await?;
+    engine.log_batch(&actor, &run_id, LogBatch { metrics, params, tags, listed: true }).await?;
     done()
 }
 

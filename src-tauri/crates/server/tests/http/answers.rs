@@ -20,7 +20,7 @@ fn metric(key: &str, value: f64, step: i64) -> Metric {
 }
 
 async fn log(app: &TestApp, run: &branchline_core::Run, metrics: Vec<Metric>) {
-    let batch = LogBatch { metrics, params: Vec::new(), tags: Vec::new() };
+    let batch = LogBatch { metrics, ..LogBatch::default() };
     app.engine.log_batch(&app.owner, &run.info.run_id, batch).await.unwrap();
 }
 

@@ -70,7 +70,7 @@ async fn log(app: &TestApp, run: &Run, steps: std::ops::Range<i64>) {
         dataset_digest: None,
         run_id: None,
     });
-    let batch = LogBatch { metrics: metrics.collect(), params: Vec::new(), tags: Vec::new() };
+    let batch = LogBatch { metrics: metrics.collect(), ..LogBatch::default() };
     app.engine.log_batch(&app.owner, &run.info.run_id, batch).await.unwrap();
 }
 
@@ -179,7 +179,7 @@ async fn each_topic_tells_what_changed() {
 
     socket.subscribe("runs", "experiment/0").await;
     let tags = vec![Tag { key: "a".to_owned(), value: "b".to_owned() }];
-    let batch = LogBatch { metrics: Vec::new(), params: Vec::new(), tags };
+    let batch = LogBatch { tags, ..LogBatch::default() };
     app.engine.log_batch(&app.owner, &run.info.run_id, batch).await.unwrap();
     let told = socket.hear().await;
     assert_eq!((&told["id"], &told["kind"]), (&json!("runs"), &json!("runs")));

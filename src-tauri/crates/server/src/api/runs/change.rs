@@ -54,7 +54,7 @@ pub(super) async fn update_run(
     }
     let (tags, remove) = split_patch(body.tags, body.note);
     if !tags.is_empty() {
-        let batch = LogBatch { metrics: Vec::new(), params: Vec::new(), tags };
+        let batch = LogBatch { tags, ..LogBatch::default() };
         engine.log_batch(&actor, &id, batch).await?;
     }
     if !remove.is_empty() {

@@ -76,6 +76,7 @@ pub use job::{
     supervise_if_asked,
 };
 pub use logged_model::{LoggedModelSearch, LoggedModelSort, NewLoggedModel};
+pub use metric::HistoryPart;
 pub use model_version::NewModelVersion;
 pub use os_secrets::{KeptIn, OsSecrets};
 pub use project::{

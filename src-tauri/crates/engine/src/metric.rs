@@ -8,13 +8,61 @@ use branchline_core::{Actor, Error, Metric, Page, Result, RunId, Scope, limits};
 use branchline_store::{HistoryCursor, Keep, MetricPoint, MetricSummary, Series};
 use tokio::sync::mpsc;
 
-/// Points per chunk of a streamed history.
-const CHUNK: usize = 2_000;
-/// Chunks that may wait for a slow reader; the reading stops meanwhile.
-const CHUNKS: usize = 4;
+/// Points per part of a streamed history.
+const PART: usize = 2_000;
+/// Parts that may wait for a slow reader; the reading stops meanwhile.
+const PARTS: usize = 4;
+
+/// A part of a history that is streamed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum HistoryPart {
+    /// The next points.
+    Points(Vec<MetricPoint>),
+    /// There are no more, or no more were asked for; then, where to go on.
+    End(Option<String>),
+}
+
+/// Sends the points of a history on while they are read.
+struct Sending {
+    to: mpsc::Sender<Result<HistoryPart>>,
+    part: Vec<MetricPoint>,
+    /// How many may follow, and whether one more was there.
+    left: usize,
+    more: bool,
+    last: Option<MetricPoint>,
+}
+
+impl Sending {
+    fn new(to: mpsc::Sender<Result<HistoryPart>>, left: usize) -> Self {
+        Self { to, part: Vec::with_capacity(PART), left, more: false, last: None }
+    }
+
+    /// Whether to read on; not when the other end has gone away.
+    fn take(&mut self, point: MetricPoint) -> bool {
+        self.more = self.left == 0;
+        if self.more {
+            return false;
+        }
+        self.left -= 1;
+        self.last = Some(point);
+        self.part.push(point);
+        if self.part.len() < PART {
+            return true;
+        }
+        let full = std::mem::replace(&mut self.part, Vec::with_capacity(PART));
+        self.to.blocking_send(Ok(HistoryPart::Points(full))).is_ok()
+    }
+
+    fn end(self) {
+        let next = self.last.filter(|_| self.more).map(|point| encode(point.cursor()));
+        let rest = [HistoryPart::Points(self.part), HistoryPart::End(next)];
+        // The other end may have gone away.
+        let _ = rest.into_iter().try_for_each(|part| self.to.blocking_send(Ok(part)));
+    }
+}
 
 impl Engine {
-    /// A history in MLflow's order (timestamp, step, value), whole or one page of it.
+    /// A page of a history in MLflow's order: timestamp, step, value.
     ///
     /// # Errors
     /// There is no such run; the token is wrong. An unknown key has no points.
@@ -23,24 +71,21 @@ impl Engine {
         actor: &Actor,
         id: &RunId,
         key: &str,
-        max_results: Option<usize>,
+        max_results: usize,
         page_token: Option<&str>,
     ) -> Result<Page<Metric>> {
-        if let Some(max) = max_results {
-            check_max_results(max, limits::MAX_RESULTS)?;
-        }
+        check_max_results(max_results, limits::MAX_RESULTS)?;
         let after = page_token.filter(|t| !t.is_empty()).map(decode).transpose()?;
         let (id, key) = (id.clone(), key.to_owned());
         self.read(actor, move |view| {
             let mut points = Vec::new();
             // One more than the page holds tells whether another page follows.
-            let limit = max_results.map(|max| max + 1);
-            view.metric_history(&id, &key, after, limit, &mut |point| {
+            view.metric_history(&id, &key, after, Some(max_results + 1), &mut |point| {
                 points.push(point);
                 true
             })?;
-            let more = max_results.is_some_and(|max| points.len() > max);
-            points.truncate(max_results.unwrap_or(usize::MAX));
+            let more = points.len() > max_results;
+            points.truncate(max_results);
             let next = points.last().filter(|_| more).map(|point| encode(point.cursor()));
             let items = points.into_iter().map(|point| metric(&key, point)).collect();
             Ok(Page { items, next_page_token: next })
@@ -48,43 +93,41 @@ impl Engine {
         .await
     }
 
-    /// A whole history in chunks, read as fast as they are taken, in constant memory.
+    /// A history of any length from the token on, in parts that are read as fast as they are
+    /// taken, in constant memory.
     ///
     /// # Errors
-    /// There is no such run: told before the first chunk.
+    /// There is no such run, or the token is wrong: told before the first part. A part may be an
+    /// error, and is the last one then.
     pub async fn metric_history_stream(
         &self,
         actor: &Actor,
         id: &RunId,
         key: &str,
-    ) -> Result<mpsc::Receiver<Result<Vec<MetricPoint>>>> {
+        max_results: Option<usize>,
+        page_token: Option<&str>,
+    ) -> Result<mpsc::Receiver<Result<HistoryPart>>> {
         crate::permit::require(actor, Scope::Read)?;
+        let after = page_token.filter(|t| !t.is_empty()).map(decode).transpose()?;
         let known = id.clone();
         self.read(actor, move |view| view.run_row(&known)).await?;
-        let (send, chunks) = mpsc::channel(CHUNKS);
+        let (send, parts) = mpsc::channel(PARTS);
         let (engine, actor) = (self.clone(), actor.clone());
         let (id, key) = (id.clone(), key.to_owned());
         tokio::spawn(async move {
             let errors = send.clone();
             let read = engine.read(&actor, move |view| {
-                let mut chunk = Vec::with_capacity(CHUNK);
-                view.metric_history(&id, &key, None, None, &mut |point| {
-                    chunk.push(point);
-                    if chunk.len() < CHUNK {
-                        return true;
-                    }
-                    let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
-                    send.blocking_send(Ok(full)).is_ok()
-                })?;
-                // The reader may have gone away.
-                let _ = send.blocking_send(Ok(chunk));
+                let limit = max_results.map(|max| max.saturating_add(1));
+                let mut sending = Sending::new(send, max_results.unwrap_or(usize::MAX));
+                view.metric_history(&id, &key, after, limit, &mut |point| sending.take(point))?;
+                sending.end();
                 Ok(())
             });
             if let Err(error) = read.await {
                 let _ = errors.send(Err(error)).await;
             }
         });
-        Ok(chunks)
+        Ok(parts)
     }
 
     /// Curves of one metric in several runs, each at most about as many points as `sample` says,

@@ -4,7 +4,7 @@ use crate::Engine;
 use crate::experiment::{check_max_results, page};
 use crate::webhook::tell;
 use branchline_core::{
-    Actor, ModelVersion, Page, RegisteredModel, Result, Tag, limits, name, search,
+    Actor, Error, ModelVersion, Page, RegisteredModel, Result, Tag, limits, name, search,
 };
 
 /// A registered model to be made.
@@ -94,6 +94,9 @@ impl Engine {
         name: &str,
         new_name: &str,
     ) -> Result<RegisteredModel> {
+        if new_name.trim().is_empty() {
+            return Err(Error::invalid("Missing value for required parameter 'new_name'."));
+        }
         name::check_model_name(new_name)?;
         let (name, new_name) = (name.to_owned(), new_name.to_owned());
         self.durably(actor, move |tx, actor| {

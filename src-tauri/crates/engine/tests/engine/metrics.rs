@@ -1,6 +1,6 @@
 use crate::support::{Fixture, fixture, metric};
 use branchline_core::{ExperimentId, Metric};
-use branchline_engine::Keep;
+use branchline_engine::{HistoryPart, Keep};
 
 #[tokio::test]
 async fn an_exact_repeat_is_one_point() {
@@ -28,11 +28,8 @@ async fn history_has_mlflows_order_and_pages_without_gaps() {
         let mut seen = Vec::new();
         let mut token: Option<String> = None;
         loop {
-            let found = f
-                .engine
-                .metric_history(&f.owner, &run, "m", Some(page), token.as_deref())
-                .await
-                .unwrap();
+            let found =
+                f.engine.metric_history(&f.owner, &run, "m", page, token.as_deref()).await.unwrap();
             seen.extend(found.items.iter().map(|m| (m.timestamp, m.step)));
             token = found.next_page_token;
             if token.is_none() {
@@ -41,10 +38,10 @@ async fn history_has_mlflows_order_and_pages_without_gaps() {
         }
         assert_eq!(seen, expected, "pages of {page}");
     }
-    let whole = f.engine.metric_history(&f.owner, &run, "m", None, None).await.unwrap().items;
+    let whole = f.engine.metric_history(&f.owner, &run, "m", 100, None).await.unwrap().items;
     assert_eq!((whole[1].value, whole[2].value), (4.0, 5.0), "then by value");
     assert!(whole[3].value.is_nan());
-    let none = f.engine.metric_history(&f.owner, &run, "unknown", None, None).await.unwrap();
+    let none = f.engine.metric_history(&f.owner, &run, "unknown", 100, None).await.unwrap();
     assert!(none.items.is_empty());
 }
 
@@ -65,12 +62,31 @@ async fn a_stream_gives_every_point_once() {
     for chunk in points.chunks(1000) {
         f.log(&run, chunk.to_vec()).await;
     }
-    let mut chunks = f.engine.metric_history_stream(&f.owner, &run, "m").await.unwrap();
-    let mut steps = Vec::new();
-    while let Some(chunk) = chunks.recv().await {
-        steps.extend(chunk.unwrap().into_iter().map(|point| point.step));
+    for most in [None, Some(1), Some(5000), Some(12_344), Some(12_345), Some(usize::MAX)] {
+        let mut steps = Vec::new();
+        let mut token: Option<String> = None;
+        // Of single points the first few do.
+        for _ in 0..5 {
+            let stream =
+                f.engine.metric_history_stream(&f.owner, &run, "m", most, token.as_deref());
+            let mut parts = stream.await.unwrap();
+            let before = steps.len();
+            let next = loop {
+                match parts.recv().await.unwrap().unwrap() {
+                    HistoryPart::Points(points) => steps.extend(points.iter().map(|one| one.step)),
+                    HistoryPart::End(next) => break next,
+                }
+            };
+            assert!(most.is_none_or(|most| steps.len() - before <= most), "{most:?}");
+            token = next;
+            if token.is_none() {
+                break;
+            }
+        }
+        let seen = if most == Some(1) { 5 } else { 12_345 };
+        assert_eq!(steps, (0..seen).collect::<Vec<i64>>(), "{most:?}");
+        assert_eq!(token.is_some(), most == Some(1), "{most:?}");
     }
-    assert_eq!(steps, (0..12_345).collect::<Vec<i64>>());
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use super::call::Call;
 use axum::body::Body;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use branchline_core::{Actor, Error, Metric, Page, Result, RunId};
-use branchline_engine::{Engine, Keep, MetricPoint};
+use branchline_core::{Error, Metric, Page, Result, RunId, limits};
+use branchline_engine::{HistoryPart, Keep};
 use branchline_mlflow::explain::{missing, out_of_range, required_text};
 use branchline_mlflow::request::{
     GetMetricHistory, GetMetricHistoryBulk, GetMetricHistoryBulkInterval, page_token, run_id,
@@ -35,16 +35,19 @@ async fn history(Call { engine, actor, message }: Call<GetMetricHistory>) -> Ans
     let id = run_id(message.run_id, message.run_uuid)?;
     let key = required_text("metric_key", message.metric_key)?;
     let token = page_token(message.page_token);
-    match message.max_results {
-        None if token.is_none() => whole_history(&engine, &actor, &id, &key).await,
-        limit => {
-            let limit = limit.map(positive).transpose()?;
-            let page = engine.metric_history(&actor, &id, &key, limit, token.as_deref()).await?;
+    let (limit, token) = (message.max_results.map(positive).transpose()?, token.as_deref());
+    match limit {
+        Some(limit) if limit <= limits::MAX_RESULTS => {
+            let page = engine.metric_history(&actor, &id, &key, limit, token).await?;
             let mut out = Vec::with_capacity(page.items.len() * POINT_BYTES);
             let mut writer = PointWriter::new(&key, None);
             write_page(&mut writer, &mut out, &page);
             writer.finish(&mut out, page.next_page_token.as_deref());
             Ok(([JSON], out).into_response())
+        }
+        limit => {
+            let parts = engine.metric_history_stream(&actor, &id, &key, limit, token).await?;
+            streamed(&key, parts).await
         }
     }
 }
@@ -56,36 +59,40 @@ fn positive(wanted: Int64) -> Result<usize> {
     }
 }
 
-/// Streams a history in pieces, so that its length costs no memory. The first piece is
+/// A history that is sent as it is read, so that its length costs no memory. The first part is
 /// awaited, so that what is wrong with the request is told with a proper status.
-async fn whole_history(engine: &Engine, actor: &Actor, id: &RunId, key: &str) -> Answer {
-    let mut pieces = engine.metric_history_stream(actor, id, key).await?;
-    let first = pieces.recv().await.transpose()?;
-    let start = Streaming { writer: PointWriter::new(key, None), first, pieces };
+async fn streamed(key: &str, mut parts: Receiver<Result<HistoryPart>>) -> Answer {
+    let first = parts.recv().await.transpose()?;
+    let start = Streaming { writer: PointWriter::new(key, None), first, parts };
     let body = stream::try_unfold(Some(start), |state| async move {
         let Some(mut state) = state else { return Ok::<_, Error>(None) };
-        let piece = match state.first.take() {
+        let part = match state.first.take() {
             Some(first) => Some(first),
-            None => state.pieces.recv().await.transpose()?,
+            None => state.parts.recv().await.transpose()?,
         };
-        let Some(points) = piece else {
-            let mut out = Vec::with_capacity(2);
-            state.writer.finish(&mut out, None);
-            return Ok(Some((out, None)));
-        };
-        let mut out = Vec::with_capacity(points.len() * POINT_BYTES);
-        for point in points {
-            state.writer.point(&mut out, point.value, point.timestamp, point.step);
+        let cut_off = || Error::internal("The history broke off before its end.");
+        match part.ok_or_else(cut_off)? {
+            HistoryPart::Points(points) => {
+                let mut out = Vec::with_capacity(points.len() * POINT_BYTES);
+                for point in points {
+                    state.writer.point(&mut out, point.value, point.timestamp, point.step);
+                }
+                Ok(Some((out, Some(state))))
+            }
+            HistoryPart::End(next) => {
+                let mut out = Vec::new();
+                state.writer.finish(&mut out, next.as_deref());
+                Ok(Some((out, None)))
+            }
         }
-        Ok(Some((out, Some(state))))
     });
     Ok(([JSON], Body::from_stream(body)).into_response())
 }
 
 struct Streaming {
     writer: PointWriter,
-    first: Option<Vec<MetricPoint>>,
-    pieces: Receiver<Result<Vec<MetricPoint>>>,
+    first: Option<HistoryPart>,
+    parts: Receiver<Result<HistoryPart>>,
 }
 
 fn write_page(writer: &mut PointWriter, out: &mut Vec<u8>, page: &Page<Metric>) {
@@ -116,7 +123,7 @@ async fn history_bulk(Call { engine, actor, message }: Call<GetMetricHistoryBulk
             break;
         }
         writer.switch(&key, Some(&id));
-        let page = engine.metric_history(&actor, &RunId::new(id), &key, Some(left), None).await?;
+        let page = engine.metric_history(&actor, &RunId::new(id), &key, left, None).await?;
         write_page(&mut writer, &mut out, &page);
         left -= page.items.len().min(left);
     }

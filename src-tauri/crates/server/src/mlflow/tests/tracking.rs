@@ -94,16 +94,23 @@ async fn a_long_history_streams_and_pages() {
     assert!(steps(&whole).into_iter().eq(0..POINTS as u64));
     assert_eq!(whole.get("next_page_token"), None);
 
+    let token_of = |page: &Value| page["next_page_token"].as_str().map(str::to_owned);
     let (mut paged, mut token) = (Vec::new(), String::new());
     loop {
         let page = app.get(&format!("{path}&max_results=10000&page_token={token}")).await.ok();
         paged.extend(steps(&page));
-        match page["next_page_token"].as_str() {
-            Some(next) => token = next.replace('+', "%2B").replace('=', "%3D"),
-            None => break,
-        }
+        let Some(next) = token_of(&page) else { break };
+        token = next;
     }
     assert!(paged.into_iter().eq(0..POINTS as u64));
+    let begun = app.get(&format!("{path}&max_results=24000")).await.ok();
+    let token = token_of(&begun).unwrap();
+    for rest in ["", "&max_results=900000"] {
+        let rest = app.get(&format!("{path}&page_token={token}{rest}")).await.ok();
+        assert!(steps(&rest).into_iter().eq(24_000..POINTS as u64));
+        assert_eq!(token_of(&rest), None);
+    }
+    app.get(&format!("{path}&page_token=x")).await.refused(400, INVALID, "page_token");
     app.get(&format!("{path}&max_results=0")).await.refused(400, INVALID, "positive integer");
     assert_eq!(app.get(&path.replace("=m", "=none")).await.ok(), json!({}));
 }

@@ -85,7 +85,12 @@ pub(crate) fn active(view: &View<'_>, id: &RunId) -> StoreResult<RunRow> {
 /// A tag that keeps the rules, its value cut to what MLflow keeps.
 pub(crate) fn checked_tag(tag: Tag) -> Result<Tag> {
     name::check_key("tag", &tag.key)?;
-    Ok(Tag { value: cut(tag.value, limits::TAG_VALUE), key: tag.key })
+    Ok(cut_tag(tag))
+}
+
+/// `tag` with its value cut to what MLflow keeps of it.
+pub(crate) fn cut_tag(tag: Tag) -> Tag {
+    Tag { value: cut(tag.value, limits::TAG_VALUE), key: tag.key }
 }
 
 /// `text` cut to `max` characters, as MLflow does by default.

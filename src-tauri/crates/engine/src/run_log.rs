@@ -1,7 +1,7 @@
 //! Logging to a run: metrics, params, tags, inputs and outputs. All or nothing per call.
 
 use crate::Engine;
-use crate::run::{RUN_NAME_TAG, active, checked_tag, cut};
+use crate::run::{RUN_NAME_TAG, active, cut, cut_tag};
 use branchline_core::{
     Actor, DatasetInput, Error, Metric, ModelId, ModelOutput, Param, Result, RunId, Tag, limits,
     name,
@@ -70,7 +70,7 @@ impl LogBatch {
         let cut_param = |p: Param| Param { value: cut(p.value, limits::PARAM_VALUE), key: p.key };
         Ok(Self {
             params: self.params.into_iter().map(cut_param).collect(),
-            tags: self.tags.into_iter().map(checked_tag).collect::<Result<_>>()?,
+            tags: self.tags.into_iter().map(cut_tag).collect(),
             ..self
         })
     }
